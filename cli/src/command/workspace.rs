@@ -1,0 +1,195 @@
+//! `omniscope workspace`: the workspaces on this device.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{Context, given};
+use crate::failure::{FINDINGS, Failure};
+use crate::output::{json as print_json, line, short, table, word};
+use crate::{Network, command};
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Found a workspace.
+    Create {
+        name: String,
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// List the workspaces on this device.
+    List,
+    /// Show one workspace with its statistics.
+    Show { workspace: String },
+    /// Rename a workspace.
+    Rename { workspace: String, name: String },
+    /// Change a workspace's description.
+    Describe { workspace: String, description: String },
+    /// Remove the copy on this device. Asks for the name again.
+    Delete {
+        workspace: String,
+        /// The workspace's name, in place of the question.
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
+    /// Leave a workspace; the copy on this device stays.
+    Leave { workspace: String },
+    /// List the members.
+    Members { workspace: String },
+    /// Print the document as canonical JSON.
+    State { workspace: String },
+    /// Say how far this device and others are in step.
+    Sync {
+        workspace: String,
+        /// Seconds to wait for others.
+        #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+        wait: f64,
+        #[command(flatten)]
+        network: Network,
+    },
+    /// Show what everybody present is doing.
+    Presence { workspace: String },
+    /// Show who is online.
+    Online { workspace: String },
+    /// Name the present state; the same as `version create`.
+    Snapshot { workspace: String, name: String },
+    /// Wait until everything is saved on this device.
+    Persist { workspace: String },
+}
+
+pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
+    let of = |workspace: String| json!({"workspace": workspace});
+    match verb {
+        Verb::Create { name, description } => {
+            let params = given(json!({"name": name, "description": description}));
+            context.show("workspace.create", params, |w| line(&word(&w["workspace"]))).await
+        }
+        Verb::List => context.show("workspace.list", json!({}), list).await,
+        Verb::Show { workspace } => context.show("workspace.show", of(workspace), show).await,
+        Verb::Rename { workspace, name } => {
+            let params = json!({"workspace": workspace, "name": name});
+            context.show("workspace.rename", params, |w| line(&format!("Now called {}", word(&w["name"])))).await
+        }
+        Verb::Describe { workspace, description } => {
+            let params = json!({"workspace": workspace, "description": description});
+            context.show("workspace.update", params, |w| line(&word(&w["description"]))).await
+        }
+        Verb::Delete { workspace, confirm } => delete(context, workspace, confirm).await,
+        Verb::Leave { workspace } => {
+            let said = |_: &Value| line("Left. What you had stays on this computer.");
+            context.show("workspace.leave", of(workspace), said).await
+        }
+        Verb::Members { workspace } => context.show("workspace.members", of(workspace), members).await,
+        Verb::State { workspace } => {
+            print_json(&context.call("workspace.state", of(workspace)).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Sync { workspace, wait, network } => sync(context, workspace, wait, &network).await,
+        Verb::Presence { workspace } => context.show("workspace.presence", of(workspace), presence).await,
+        Verb::Online { workspace } => context.show("workspace.online", of(workspace), online).await,
+        Verb::Snapshot { workspace, name } => {
+            command::version::run(context, command::version::Verb::Create { workspace, name }).await
+        }
+        Verb::Persist { workspace } => {
+            let said = |w: &Value| line(&format!("Saved on this computer, {} edits", word(&w["ops"])));
+            context.show("workspace.persist", of(workspace), said).await
+        }
+    }
+}
+
+async fn delete(context: &Context, workspace: String, confirm: Option<String>) -> Result<ExitCode, Failure> {
+    let confirm = match confirm {
+        Some(name) => name,
+        None if std::io::stdin().is_terminal() => {
+            let shown = context.call("workspace.show", json!({"workspace": workspace})).await?;
+            eprint!("This removes {} from this computer. Type its name to go on: ", word(&shown["name"]));
+            // Only the question is lost when stderr is closed.
+            let _ = std::io::stderr().flush();
+            let mut name = String::new();
+            std::io::stdin().read_line(&mut name).map_err(|e| Failure::machine("read the answer", e))?;
+            name.trim_end_matches(['\r', '\n']).to_owned()
+        }
+        None => return Err(Failure::usage("expected --confirm NAME with the workspace's name")),
+    };
+    let params = json!({"workspace": workspace, "confirm": confirm});
+    context.show("workspace.delete", params, |_| line("Removed from this computer.")).await
+}
+
+async fn sync(context: &Context, workspace: String, wait: f64, network: &Network) -> Result<ExitCode, Failure> {
+    let params = json!({"workspace": workspace, "wait_ms": wait_ms(wait)?});
+    let report = context.call_with(Some(network), "workspace.sync", params).await?;
+    context.print(&report, |report| {
+        line(match report["converged"].as_bool() {
+            None => "Nobody was reached.",
+            Some(true) => "In step with everybody reached.",
+            Some(false) => "Not in step yet.",
+        });
+        let row = |p: &Value| ["name", "path", "behind", "latency_ms"].map(|f| word(&p[f])).to_vec();
+        let peers = report["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if !peers.is_empty() {
+            table(&["Peer", "Path", "Behind", "ms"], &peers.iter().map(row).collect::<Vec<_>>());
+        }
+    });
+    Ok(if report["converged"] == true { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// Seconds from the command line as the milliseconds of a verb.
+pub(crate) fn wait_ms(seconds: f64) -> Result<u64, Failure> {
+    if (0.0..=86_400.0).contains(&seconds) {
+        return Ok((seconds * 1000.0) as u64);
+    }
+    Err(Failure::usage(format!("expected 0 to 86400 seconds to wait, found {seconds}")))
+}
+
+fn rows(answer: &Value, list: &str, row: impl Fn(&Value) -> Vec<String>) -> Vec<Vec<String>> {
+    answer[list].as_array().map(|all| all.iter().map(row).collect()).unwrap_or_default()
+}
+
+fn list(answer: &Value) {
+    let row = |w: &Value| {
+        let mut row = vec![short(&w["workspace"])];
+        row.extend(["name", "role", "members", "online", "status", "updated"].map(|f| word(&w[f])));
+        row
+    };
+    table(&["Id", "Name", "Role", "Members", "Online", "Status", "Updated"], &rows(answer, "workspaces", row));
+}
+
+fn show(w: &Value) {
+    let mut facts = vec![("Workspace", word(&w["workspace"])), ("Name", word(&w["name"]))];
+    facts.extend([("Description", word(&w["description"])), ("Your role", word(&w["role"]))]);
+    facts.extend([("Owner", word(&w["owner"]["name"])), ("Created", word(&w["created"]))]);
+    facts.extend([("Updated", word(&w["updated"])), ("Status", word(&w["status"]))]);
+    let statistics = &w["statistics"];
+    for (heading, field) in [("Members", "members"), ("Online", "online"), ("Idle", "idle"), ("Edits today", "edits_today")]
+    {
+        facts.push((heading, word(&statistics[field])));
+    }
+    facts.push(("Saved", if w["saved"] == true { "yes".into() } else { "not yet".into() }));
+    facts.push(("Not sent yet", word(&w["unsent"])));
+    for (heading, fact) in facts {
+        line(&format!("{heading:<13} {fact}"));
+    }
+}
+
+fn members(answer: &Value) {
+    let row = |m: &Value| {
+        let you = if m["you"] == true { " (you)" } else { "" };
+        let mut row = vec![format!("{}{you}", word(&m["name"]))];
+        row.extend(["role", "status", "joined", "last_seen"].map(|f| word(&m[f])));
+        row.push(short(&m["device"]));
+        row
+    };
+    table(&["Name", "Role", "Status", "Joined", "Last seen", "Device"], &rows(answer, "members", row));
+}
+
+fn presence(answer: &Value) {
+    let row = |p: &Value| ["name", "status", "instance", "pointer", "selection"].map(|f| word(&p[f])).to_vec();
+    table(&["Name", "Status", "Instance", "Pointer", "Selection"], &rows(answer, "presence", row));
+}
+
+fn online(answer: &Value) {
+    let row = |p: &Value| vec![word(&p["name"]), word(&p["status"]), short(&p["device"])];
+    table(&["Name", "Status", "Device"], &rows(answer, "online", row));
+}

@@ -1,0 +1,543 @@
+//! The one event loop: owns the state, carries out what workspaces decide, never waits for a peer or the disk.
+//!
+//! `verbs` answers calls, `network` what peers send, `joins` brings this device into workspaces, `presence` shows who
+//! is there. Deliberately absent: rules (they are the replica's) and SQL.
+
+mod joins;
+mod network;
+mod people;
+mod verbs;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use libp2p::Multiaddr;
+use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::{Body, Op};
+use omniscope_protocol::replica::Replica;
+use omniscope_protocol::wire::{Gossip, MAX_GOSSIP_BYTES, Note, NoteContent, topic};
+use serde_json::Value;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::api::ApiError;
+use crate::engine::Options;
+use crate::event::Event;
+use crate::net::{Net, NetCommand, NetEvent, Topic};
+use crate::store::{Batch, Store, StoreError, WorkspaceRow, WorkspaceState, Write};
+use crate::workspace::{DocumentMessage, DocumentSink, Effects, Workspace};
+use joins::PendingJoin;
+use network::Peer;
+
+/// How long receipts gather before the committed heads are announced.
+const HEADS_AFTER_MS: u64 = 120;
+/// Pause before a failed commit is tried again.
+const RETRY_COMMIT_MS: u64 = 1000;
+/// The actor looks around at least this often.
+const TICK_MS: u64 = 250;
+
+/// What the handle asks of the actor.
+pub(crate) enum Command {
+    Call { method: String, params: Value, reply: oneshot::Sender<Result<Value, ApiError>> },
+    Open { workspace: String, sink: Box<dyn DocumentSink>, reply: oneshot::Sender<Result<(u32, u64, bool), ApiError>> },
+    Push { document: u32, update: Vec<u8>, reply: oneshot::Sender<Result<u64, ApiError>> },
+    Awareness { document: u32, state: Value, reply: oneshot::Sender<Result<(), ApiError>> },
+    Close { document: u32 },
+    Stop { reply: oneshot::Sender<()> },
+}
+
+/// The answer of the store's writer thread.
+struct Stored {
+    workspace: WorkspaceId,
+    ops: u32,
+    result: Result<(), (StoreError, Vec<Write>)>,
+}
+
+/// A workspace with what the actor keeps beside it.
+struct Room {
+    space: Workspace,
+    row: WorkspaceRow,
+    presence: people::Room,
+    /// When the committed heads are to be announced.
+    heads_due: Option<u64>,
+    /// When a failed commit is tried again.
+    retry_at: Option<u64>,
+    edits_today: people::Today,
+    title_stale: bool,
+}
+
+/// The engine's state.
+pub(crate) struct Actor {
+    key: DeviceKey,
+    me: DeviceId,
+    options: Options,
+    store: Store,
+    net: Option<Net>,
+    net_events: Option<mpsc::Receiver<NetEvent>>,
+    events: broadcast::Sender<Arc<Event>>,
+    stored: (mpsc::UnboundedSender<Stored>, mpsc::UnboundedReceiver<Stored>),
+    rooms: BTreeMap<WorkspaceId, Room>,
+    documents: BTreeMap<u32, WorkspaceId>,
+    next_document: u32,
+    peers: BTreeMap<DeviceId, Peer>,
+    requests: network::Requests,
+    joins: Vec<PendingJoin>,
+    listening: Vec<Multiaddr>,
+    circuits: BTreeMap<Multiaddr, Multiaddr>,
+    online: bool,
+    profile: (String, String),
+    started: Instant,
+}
+
+impl Actor {
+    pub(crate) fn open(
+        store: Store,
+        key: DeviceKey,
+        options: Options,
+        net: Option<(Net, mpsc::Receiver<NetEvent>)>,
+        events: broadcast::Sender<Arc<Event>>,
+    ) -> Result<Self, ApiError> {
+        let me = key.id();
+        check_identity(&store, &me)?;
+        let (net, net_events) = net.unzip();
+        let mut actor = Self {
+            me,
+            online: net.is_some(),
+            options,
+            net,
+            net_events,
+            events,
+            stored: mpsc::unbounded_channel(),
+            rooms: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            next_document: 1,
+            peers: BTreeMap::new(),
+            requests: network::Requests::default(),
+            joins: Vec::new(),
+            listening: Vec::new(),
+            circuits: BTreeMap::new(),
+            profile: people::load_profile(&store, &me),
+            started: Instant::now(),
+            key,
+            store,
+        };
+        for row in actor.store.workspaces().map_err(store_error)? {
+            actor.open_room(row)?;
+        }
+        actor.load_joins()?;
+        Ok(actor)
+    }
+
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        loop {
+            let wait = Duration::from_millis(self.next_due().saturating_sub(self.now()));
+            tokio::select! {
+                command = queue.recv() => match command {
+                    Some(Command::Stop { reply }) => {
+                        self.stop().await;
+                        // The folder is free before the caller hears of it; the caller may have gone.
+                        drop(self);
+                        let _ = reply.send(());
+                        return;
+                    }
+                    Some(command) => self.on_command(command),
+                    None => return self.stop().await,
+                },
+                Some(event) = next_event(&mut self.net_events) => self.on_net(event),
+                Some(stored) = self.stored.1.recv() => self.on_stored(stored),
+                () = tokio::time::sleep(wait) => {}
+            }
+            self.on_tick();
+        }
+    }
+
+    async fn stop(&mut self) {
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            self.flush(&id, u64::MAX);
+            self.leave_presence(&id);
+        }
+        if let Err(error) = self.store.flush() {
+            tracing::error!(%error, "the last edits were not saved");
+        }
+        if let Some(net) = self.net.take() {
+            net.shutdown().await;
+        }
+    }
+
+    /// Milliseconds since the engine started: never runs backwards.
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn next_due(&self) -> u64 {
+        let rooms = self.rooms.values();
+        let due = rooms.flat_map(|r| [r.space.next_due(), r.heads_due, r.retry_at]).flatten().min();
+        due.unwrap_or(u64::MAX).min(self.now() + TICK_MS)
+    }
+
+    fn on_command(&mut self, command: Command) {
+        // Whoever does not wait for an answer any more does not need it.
+        match command {
+            Command::Call { method, params, reply } => {
+                let _ = reply.send(self.call(&method, params));
+            }
+            Command::Open { workspace, sink, reply } => {
+                let _ = reply.send(self.open_document(&workspace, sink));
+            }
+            Command::Push { document, update, reply } => {
+                let _ = reply.send(self.push(document, &update));
+            }
+            Command::Awareness { document, state, reply } => {
+                let _ = reply.send(self.set_awareness(document, &state));
+            }
+            Command::Close { document } => self.close_document(document),
+            Command::Stop { .. } => unreachable!("the loop takes it"),
+        }
+    }
+
+    // ---- rooms
+
+    fn open_room(&mut self, row: WorkspaceRow) -> Result<(), ApiError> {
+        let id = WorkspaceId(row.id);
+        let mut replica = Replica::new(id);
+        let mut out = Vec::new();
+        let mut damaged = Vec::new();
+        let loaded = self.store.for_each_op(&row.id, 0, |_, op_id, bytes| {
+            let whole = *blake3::hash(bytes).as_bytes() == op_id;
+            let taken = whole && Op::decode_trusted(bytes).is_ok_and(|op| replica.load(&op, &mut out).is_ok());
+            if !taken {
+                damaged.push(op_id);
+            }
+            out.clear();
+            true
+        });
+        loaded.map_err(store_error)?;
+        if !damaged.is_empty() {
+            tracing::warn!(count = damaged.len(), "damaged ops are dropped and fetched again from peers");
+            let drop = |id| Write::DropOp { workspace: row.id, id };
+            self.store.commit_wait(Batch { writes: damaged.into_iter().map(drop).collect() }).map_err(store_error)?;
+        }
+        let mut space = Workspace::new(replica, &self.key, random()?);
+        space.rebuild(&self.store)?;
+        self.add_room(space, row);
+        Ok(())
+    }
+
+    fn add_room(&mut self, space: Workspace, row: WorkspaceRow) {
+        let id = space.id();
+        let presence = people::Room::new();
+        let edits_today = people::Today::default();
+        let room = Room { space, row, presence, heads_due: None, retry_at: None, edits_today, title_stale: true };
+        self.rooms.insert(id, room);
+        self.command(NetCommand::Subscribe(Topic(topic(&id))));
+    }
+
+    fn room(&mut self, id: &WorkspaceId) -> Result<&mut Room, ApiError> {
+        self.rooms.get_mut(id).ok_or_else(|| ApiError::new("no_such_workspace", "there is no such workspace here"))
+    }
+
+    /// Runs `change` on a workspace and carries out what follows.
+    fn with<T>(
+        &mut self,
+        id: &WorkspaceId,
+        change: impl FnOnce(&mut Workspace, &Store, &DeviceKey, &mut Effects) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut effects = Effects::default();
+        let room = self
+            .rooms
+            .get_mut(id)
+            .ok_or_else(|| ApiError::new("no_such_workspace", "there is no such workspace here"))?;
+        let result = change(&mut room.space, &self.store, &self.key, &mut effects);
+        self.carry_out(id, effects);
+        result
+    }
+
+    fn carry_out(&mut self, id: &WorkspaceId, effects: Effects) {
+        let Effects { writes, publish, folded, folds, membership, profiles, rebuilt } = effects;
+        let workspace = id.to_string();
+        self.publish_ops(id, publish);
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if folds > 0 || rebuilt {
+            room.row.updated_ms = unix_ms();
+            room.edits_today.count(unix_ms(), folds);
+            room.title_stale = true;
+        }
+        if rebuilt {
+            let reason = "Changes by somebody without the right to make them were taken out again.";
+            room.space.reset_windows(&self.key, reason);
+        }
+        if !writes.is_empty() {
+            self.commit(id, writes);
+        }
+        if folds > 0 || rebuilt {
+            let authors = folded.iter().map(ToString::to_string).collect();
+            self.tell(Event::PipelineUpdated { workspace: workspace.clone(), ops: folds, authors });
+            self.tell(Event::StateUpdated { workspace });
+        }
+        if membership {
+            self.on_membership(id);
+        }
+        if membership || profiles {
+            self.tell(Event::WorkspacesChanged {});
+        }
+    }
+
+    /// Follows changed roles: this device's own standing, and whom to stay connected with.
+    fn on_membership(&mut self, id: &WorkspaceId) {
+        let me = self.me;
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        let role = room.space.replica.role(&me);
+        let before = room.row.state;
+        room.row.state = match (role, before) {
+            (Role::None, WorkspaceState::Pending) => WorkspaceState::Pending,
+            (Role::None, _) => WorkspaceState::Removed,
+            _ => WorkspaceState::Member,
+        };
+        if room.row.state != before {
+            let row = room.row.clone();
+            self.commit(id, vec![Write::Workspace(row)]);
+            if before == WorkspaceState::Member {
+                let message = "You are no longer a member of this workspace. What you had stays on this computer.";
+                let workspace = Some(id.to_string());
+                self.tell(Event::Notice { code: "removed".into(), message: message.into(), workspace });
+            }
+        }
+        if role > Role::None {
+            self.on_admitted(id, role);
+        }
+    }
+
+    /// Signs what is due by `now`.
+    fn flush(&mut self, id: &WorkspaceId, now: u64) {
+        let clock = self.now();
+        // Flushing reports refusals to the window; there is nobody else to tell.
+        let _ = self.with(id, |space, store, key, effects| {
+            space.flush(store, key, now, clock, effects);
+            Ok(())
+        });
+    }
+
+    fn commit(&mut self, id: &WorkspaceId, writes: Vec<Write>) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        let mut batch = Batch { writes: std::mem::take(&mut room.space.unsaved) };
+        batch.writes.extend(writes);
+        let (workspace, ops) = (*id, room.space.replica.len() as u32);
+        let (sender, kept) = (self.stored.0.clone(), batch.clone());
+        self.store.commit(batch, move |result| {
+            let result = result.map(|_| ()).map_err(|e| (e, kept.writes));
+            // An actor that is gone has nothing to tell anybody.
+            let _ = sender.send(Stored { workspace, ops, result });
+        });
+    }
+
+    fn on_stored(&mut self, stored: Stored) {
+        let now = self.now();
+        let Some(room) = self.rooms.get_mut(&stored.workspace) else { return };
+        match stored.result {
+            Ok(()) => {
+                if room.space.unsaved.is_empty() {
+                    room.space.committed(stored.ops);
+                }
+                room.heads_due.get_or_insert(now + HEADS_AFTER_MS);
+                self.answer_receipts(&stored.workspace);
+            }
+            Err((error, writes)) => {
+                tracing::error!(%error, "not saved");
+                room.space.unsaved.splice(0..0, writes);
+                room.retry_at = Some(now + RETRY_COMMIT_MS);
+                let message = format!("Not saved on this computer: {error}");
+                let workspace = Some(stored.workspace.to_string());
+                self.tell(Event::Notice { code: "not_saved".into(), message, workspace });
+            }
+        }
+        self.tell_sync_state(&stored.workspace);
+    }
+
+    fn on_tick(&mut self) {
+        let now = self.now();
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            let Some(room) = self.rooms.get_mut(&id) else { continue };
+            let (due, heads, retry) = (room.space.next_due(), room.heads_due, room.retry_at);
+            if retry.is_some_and(|at| at <= now) {
+                room.retry_at = None;
+                self.commit(&id, Vec::new());
+            }
+            if due.is_some_and(|at| at <= now) {
+                self.flush(&id, now);
+            }
+            if heads.is_some_and(|at| at <= now) {
+                self.announce_heads(&id);
+                self.keep_row(&id);
+            }
+        }
+        self.tick_presence(now);
+        self.tick_network(now);
+        self.tick_joins(now);
+    }
+
+    /// Keeps the list's row in step with the document's title.
+    fn keep_row(&mut self, id: &WorkspaceId) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if !std::mem::take(&mut room.title_stale) {
+            return;
+        }
+        let (name, description) = room.space.title();
+        if !name.is_empty() && (room.row.name != name || room.row.description != description) {
+            room.row.name = name;
+            room.row.description = description;
+            self.tell(Event::WorkspacesChanged {});
+        }
+        let Some(row) = self.rooms.get(id).map(|r| r.row.clone()) else { return };
+        self.commit(id, vec![Write::Workspace(row)]);
+    }
+
+    // ---- documents of windows
+
+    fn open_document(&mut self, workspace: &str, sink: Box<dyn DocumentSink>) -> Result<(u32, u64, bool), ApiError> {
+        let id = self.find(workspace)?;
+        self.flush(&id, u64::MAX);
+        let handle = self.next_document;
+        self.next_document += 1;
+        let (nonce, me) = (random()?, self.me);
+        let client = self.with(&id, |space, _, key, _| Ok(space.open_window(handle, key, nonce, sink)))?;
+        let writable = self.room(&id)?.space.replica.role(&me) >= Role::Editor;
+        self.documents.insert(handle, id);
+        self.show_presence_to(&id);
+        Ok((handle, client, writable))
+    }
+
+    fn push(&mut self, document: u32, update: &[u8]) -> Result<u64, ApiError> {
+        let id = self.document(document)?;
+        self.require(&id, Role::Editor)?;
+        let (now, online) = (self.now(), self.has_company(&id));
+        let number = self.with(&id, |space, _, _, _| space.push(document, update, now, online))?;
+        self.on_tick();
+        Ok(number)
+    }
+
+    fn close_document(&mut self, document: u32) {
+        if let Some(id) = self.documents.remove(&document) {
+            self.flush(&id, u64::MAX);
+            self.end_presence(&id, document);
+            if let Some(room) = self.rooms.get_mut(&id) {
+                room.space.close_window(document);
+            }
+        }
+    }
+
+    fn document(&self, document: u32) -> Result<WorkspaceId, ApiError> {
+        let id = self.documents.get(&document).copied();
+        id.ok_or_else(|| ApiError::new("no_document", "the document is closed"))
+    }
+
+    /// Refuses at the call what would be void everywhere.
+    fn require(&mut self, id: &WorkspaceId, least: Role) -> Result<(), ApiError> {
+        let me = self.me;
+        let role = self.room(id)?.space.replica.role(&me);
+        if role >= least {
+            return Ok(());
+        }
+        let (has, needs) = (crate::workspace::role_name(role), crate::workspace::role_name(least));
+        Err(ApiError::new("not_allowed", format!("this needs the role {needs}; yours here is {has}")))
+    }
+
+    // ---- sending
+
+    fn command(&self, command: NetCommand) {
+        if let Some(net) = &self.net
+            && net.send(command).is_err()
+        {
+            tracing::warn!("the network does not keep up; a command was dropped, the next exchange of heads heals it");
+        }
+    }
+
+    fn publish_ops(&self, id: &WorkspaceId, ops: Vec<Arc<[u8]>>) {
+        let mut batch: Vec<Arc<[u8]>> = Vec::new();
+        let mut bytes = 0;
+        for op in ops {
+            if op.len() + 64 > MAX_GOSSIP_BYTES {
+                let id_of = omniscope_protocol::identity::OpId(*blake3::hash(&op).as_bytes());
+                self.gossip(id, &Gossip::Announce(vec![id_of]));
+                continue;
+            }
+            if bytes + op.len() + 64 > MAX_GOSSIP_BYTES {
+                self.gossip(id, &Gossip::Ops(std::mem::take(&mut batch)));
+                bytes = 0;
+            }
+            bytes += op.len() + 8;
+            batch.push(op);
+        }
+        if !batch.is_empty() {
+            self.gossip(id, &Gossip::Ops(batch));
+        }
+    }
+
+    fn gossip(&self, id: &WorkspaceId, message: &Gossip) {
+        self.command(NetCommand::Publish { topic: Topic(topic(id)), bytes: message.encode() });
+    }
+
+    fn note(&self, id: &WorkspaceId, content: NoteContent) {
+        self.gossip(id, &Gossip::Note(Note::sign(id, content, &self.key)));
+    }
+
+    fn announce_heads(&mut self, id: &WorkspaceId) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        room.heads_due = None;
+        let heads = room.space.replica.committed_heads();
+        if room.row.state == WorkspaceState::Member && !heads.is_empty() {
+            self.note(id, NoteContent::Heads(heads));
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody watching is not an error.
+        let _ = self.events.send(Arc::new(event));
+    }
+
+    fn tell_windows(&self, id: &WorkspaceId, message: &DocumentMessage) {
+        if let Some(room) = self.rooms.get(id) {
+            room.space.tell_windows(message);
+        }
+    }
+
+    fn say(&mut self, id: &WorkspaceId, body: Body) -> Result<omniscope_protocol::identity::OpId, ApiError> {
+        self.with(id, |space, store, key, effects| space.say(body, store, key, effects))
+    }
+}
+
+async fn next_event(events: &mut Option<mpsc::Receiver<NetEvent>>) -> Option<NetEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A database belongs to one device; its first engine writes down which.
+fn check_identity(store: &Store, me: &DeviceId) -> Result<(), ApiError> {
+    match store.setting("device").map_err(store_error)? {
+        Some(recorded) if recorded == me.0 => Ok(()),
+        Some(_) => Err(ApiError::new(
+            "wrong_key",
+            "this data folder belongs to another device key; open it with the key it was made with",
+        )),
+        None => {
+            let write = Write::Setting { key: "device".into(), value: Some(me.0.to_vec()) };
+            store.commit_wait(Batch::one(write)).map(|_| ()).map_err(store_error)
+        }
+    }
+}
+
+fn store_error(error: StoreError) -> ApiError {
+    ApiError::new("store_failed", error.to_string())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], ApiError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| ApiError::new("no_randomness", e.to_string()))?;
+    Ok(bytes)
+}
+
+fn unix_ms() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}

@@ -1,0 +1,241 @@
+//! Joining by a link, and answering those who join.
+//!
+//! A join is kept until it goes through or is refused for good: a link that nobody can be reached for waits, is shown
+//! as pending and is tried again whenever somebody is met.
+
+use libp2p::Multiaddr;
+use omniscope_protocol::identity::{DeviceId, WorkspaceId};
+use omniscope_protocol::invitation::{Link, Redemption};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::Op;
+use omniscope_protocol::replica::{JoinAnswer, Replica};
+use omniscope_protocol::wire::{Refusal, Request, Response};
+use serde_json::{Value, json};
+
+use super::{Actor, random, store_error, unix_ms};
+use crate::api::ApiError;
+use crate::event::Event;
+use crate::net::NetCommand;
+use crate::store::{Batch, WorkspaceRow, WorkspaceState, Write};
+use crate::workspace::{Workspace, role_name};
+
+/// Joins under way at one time.
+const MAX_JOINS: usize = 64;
+/// Pause between attempts with those who are connected.
+const RETRY_MS: u64 = 2000;
+
+/// A join that is not through yet.
+pub(super) struct PendingJoin {
+    link: Link,
+    next_try: u64,
+    admitted: bool,
+}
+
+impl PendingJoin {
+    /// Whether a device can admit by this link, or may know somebody who can.
+    pub(super) fn wants(&self, device: &DeviceId) -> bool {
+        self.link.invite.attester.is_none_or(|a| a == *device) || self.link.op.author == *device
+    }
+}
+
+impl Actor {
+    pub(super) fn load_joins(&mut self) -> Result<(), ApiError> {
+        for row in self.store.pending_joins().map_err(store_error)? {
+            if let Ok(link) = Link::parse(&row.link) {
+                self.begin_join(link);
+            }
+        }
+        Ok(())
+    }
+
+    /// The verb: verifies the link, then asks whoever can be reached.
+    pub(super) fn join(&mut self, text: &str) -> Result<Value, ApiError> {
+        let link = Link::parse(text).map_err(|e| ApiError::new(e.code(), e.to_string()))?;
+        let id = link.workspace();
+        if let Some(room) = self.rooms.get(&id)
+            && room.space.replica.role(&self.me) > Role::None
+        {
+            let role = role_name(room.space.replica.role(&self.me));
+            return Ok(json!({"workspace": id.to_string(), "role": role, "status": "member", "already": true}));
+        }
+        if link.invite.bound_to.is_some_and(|d| d != self.me) {
+            return Err(ApiError::new("link_other_device", "this link was made for another device"));
+        }
+        if link.invite.expires.is_some_and(|at| (at as i64) * 1000 <= unix_ms()) {
+            let message = "this link has expired, by this computer's clock. Ask for a new one, or set the clock";
+            return Err(ApiError::new("link_expired", message));
+        }
+        if self.joins.len() >= MAX_JOINS {
+            return Err(ApiError::new("too_many_joins", format!("at most {MAX_JOINS} joins can be under way")));
+        }
+        let role = role_name(link.invite.role);
+        let (code, message) = ("no_one_reachable".to_owned(), "Nobody who can let you in was reached yet.".to_owned());
+        let pending = Write::PendingJoin {
+            link: link.to_text().to_string(),
+            workspace: Some(id.0),
+            since_ms: unix_ms(),
+            code,
+            message,
+        };
+        self.store.commit_wait(Batch::one(pending)).map_err(store_error)?;
+        if !self.joins.iter().any(|j| j.link.op.id == link.op.id) {
+            self.begin_join(link);
+        }
+        Ok(json!({"workspace": id.to_string(), "role": role, "status": "pending"}))
+    }
+
+    fn begin_join(&mut self, link: Link) {
+        let mut seek: Vec<DeviceId> = vec![link.op.author];
+        seek.extend(link.invite.attester);
+        seek.sort_unstable();
+        seek.dedup();
+        let addrs: Vec<Multiaddr> = link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
+        for device in seek {
+            let of = |a: &&Multiaddr| crate::net::device_at(a).is_some_and(|d| d == device);
+            self.command(NetCommand::Know { device, addrs: addrs.iter().filter(of).cloned().collect() });
+            self.seek(device);
+        }
+        self.joins.push(PendingJoin { link, next_try: 0, admitted: false });
+    }
+
+    pub(super) fn tick_joins(&mut self, now: u64) {
+        let due = self.joins.iter_mut().filter(|j| j.next_try <= now && !j.admitted);
+        let mut requests = Vec::new();
+        for join in due {
+            join.next_try = now + RETRY_MS;
+            let workspace = join.link.workspace();
+            let redemption = Redemption::new(&workspace, &join.link.op.id, &self.key, &join.link.key());
+            let request = Request::Join { workspace, invite: join.link.op.bytes.clone(), redemption };
+            let asked = self.peers.keys().filter(|d| join.wants(d));
+            requests.extend(asked.map(|d| (*d, workspace, request.clone())));
+        }
+        for (device, workspace, request) in requests {
+            self.request_join(device, workspace, &request);
+        }
+    }
+
+    pub(super) fn try_joins_with(&mut self, device: DeviceId) {
+        for join in self.joins.iter_mut().filter(|j| j.wants(&device)) {
+            join.next_try = 0;
+        }
+        let now = self.now();
+        self.tick_joins(now);
+    }
+
+    /// The attester said yes: what is left is to fetch the history.
+    pub(super) fn on_join_admitted(&mut self, id: WorkspaceId, device: DeviceId) {
+        let Some(join) = self.joins.iter_mut().find(|j| j.link.workspace() == id) else { return };
+        join.admitted = true;
+        let row = WorkspaceRow {
+            id: id.0,
+            name: join.link.workspace_name.clone(),
+            description: String::new(),
+            created_ms: unix_ms(),
+            updated_ms: unix_ms(),
+            state: WorkspaceState::Pending,
+            summary: Vec::new(),
+        };
+        if !self.rooms.contains_key(&id) {
+            let Ok(nonce) = random() else { return };
+            let space = Workspace::new(Replica::new(id), &self.key, nonce);
+            self.add_room(space, row.clone());
+            self.commit(&id, vec![Write::Workspace(row)]);
+        }
+        self.sync_with(&id, device);
+    }
+
+    pub(super) fn on_join_refused(&mut self, id: WorkspaceId, refusal: Refusal) {
+        let Some(at) = self.joins.iter().position(|j| j.link.workspace() == id && !j.admitted) else { return };
+        let (workspace, code, message) = (id.to_string(), refusal.code().to_owned(), refusal_words(refusal).to_owned());
+        if !refusal.is_final() {
+            return self.tell(Event::JoinPending { workspace, code, message });
+        }
+        let join = self.joins.remove(at);
+        self.forget_join(&join.link);
+        self.tell(Event::JoinFailed { workspace, code, message });
+    }
+
+    fn forget_join(&mut self, link: &Link) {
+        let write = Write::DropPendingJoin { link: link.to_text().to_string() };
+        self.store.commit(Batch::one(write), |result| {
+            if let Err(error) = result {
+                tracing::warn!(%error, "a finished join is still listed as pending");
+            }
+        });
+    }
+
+    /// The log says that this device is a member: joins of this workspace are through.
+    pub(super) fn on_admitted(&mut self, id: &WorkspaceId, role: Role) {
+        let members: Vec<DeviceId> = self
+            .rooms
+            .get(id)
+            .map(|r| r.space.members().iter().map(|m| DeviceId(m.author)).collect())
+            .unwrap_or_default();
+        for device in members {
+            self.seek(device);
+        }
+        let (done, rest): (Vec<_>, Vec<_>) = self.joins.drain(..).partition(|j| j.link.workspace() == *id);
+        self.joins = rest;
+        if done.is_empty() {
+            return;
+        }
+        for join in done {
+            self.forget_join(&join.link);
+        }
+        self.say_profile(id);
+        self.tell(Event::Joined { workspace: id.to_string(), role: role_name(role).to_owned() });
+        self.tell(Event::WorkspacesChanged {});
+    }
+
+    /// The history of a workspace that was just joined has come in: it was created when its founder says.
+    pub(super) fn after_first_sync(&mut self, id: &WorkspaceId) {
+        let now = self.now();
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.heads_due.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn answer_join(
+        &mut self,
+        id: WorkspaceId,
+        device: DeviceId,
+        invite: &[u8],
+        redemption: &Redemption,
+    ) -> Response {
+        if redemption.device != device {
+            return Response::Refused(Refusal::Forged);
+        }
+        let Ok(invite) = Op::decode(invite) else { return Response::Refused(Refusal::Malformed) };
+        if !self.rooms.contains_key(&id) || invite.workspace() != id {
+            return Response::Refused(Refusal::UnknownWorkspace);
+        }
+        let now = (unix_ms() / 1000).max(0) as u64;
+        let answer = self.with(&id, |space, store, key, effects| {
+            let mut out = Vec::new();
+            let answer = space.replica.admit(key, &invite, redemption, now, &mut out);
+            space.carry_out(&out, Some(0), store, effects);
+            Ok(answer)
+        });
+        match answer {
+            Ok(JoinAnswer::Admitted(_)) => Response::Admitted { ops: Vec::new() },
+            Ok(JoinAnswer::Refused(refusal)) => Response::Refused(refusal),
+            Err(_) => Response::Refused(Refusal::UnknownWorkspace),
+        }
+    }
+}
+
+/// What a refusal means to the person who tried to join.
+fn refusal_words(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Forged => "This link was not made by the person it names; do not use it.",
+        Refusal::Expired => "This link has expired. Ask for a new one.",
+        Refusal::Revoked => "This link was revoked. Ask for a new one.",
+        Refusal::UsedUp => "This link was used as often as it allows. Ask for a new one.",
+        Refusal::OtherDevice => "This link was made for another device.",
+        Refusal::NotAttester => "Whoever was reached cannot let you in by this link; it is tried again with others.",
+        Refusal::UnknownWorkspace | Refusal::NotMember | Refusal::Removed => {
+            "Whoever was reached does not have this workspace yet; it is tried again."
+        }
+        Refusal::Busy | Refusal::Malformed => "The other side could not answer; it is tried again.",
+    }
+}

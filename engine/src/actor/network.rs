@@ -1,0 +1,462 @@
+//! What peers send, and the exchange of heads with each of them.
+//!
+//! Gossip is a hint. The truth is the exchange: on connect, on a gap, when a peer named heads that are not known here,
+//! and on a timer that is short while something is missing on either side.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use libp2p::Multiaddr;
+use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::replica::{Received, Unacceptable};
+use omniscope_protocol::wire::{
+    Gossip, MAX_PUSH_BYTES, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION, topic,
+};
+
+use super::Actor;
+use crate::event::Event;
+use crate::net::{NetCommand, NetEvent, Path, ResponseToken, Topic, Verdict};
+use crate::store::WorkspaceState;
+
+/// Time between exchanges with a peer in step.
+const IDLE_SYNC_MS: u64 = 10_000;
+/// Time between exchanges while one side lacks something.
+const BUSY_SYNC_MS: u64 = 700;
+/// Requests under way to one peer.
+const MAX_ASKED: usize = 64;
+/// Receipts that wait for a commit.
+const MAX_RECEIPTS: usize = 256;
+
+/// A connected device.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) path: Path,
+    pub(super) rtt_ms: Option<f64>,
+    /// When each shared workspace was last asked about.
+    asked: BTreeMap<WorkspaceId, Asked>,
+    pub(super) heard_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: u64,
+    under_way: bool,
+}
+
+/// Requests of this device and receipts that it owes.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    next: u64,
+    sent: BTreeMap<u64, Sent>,
+    receipts: Vec<(WorkspaceId, u32, ResponseToken)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    Sync(WorkspaceId),
+    Push(WorkspaceId),
+    Fetch(WorkspaceId),
+    Join(WorkspaceId),
+}
+
+impl Actor {
+    pub(super) fn on_net(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Connected { device, path } => self.on_connected(device, path),
+            NetEvent::Disconnected { device } => self.on_disconnected(&device),
+            NetEvent::PathChanged { device, path, rtt_ms } => {
+                if let Some(peer) = self.peers.get_mut(&device) {
+                    (peer.path, peer.rtt_ms) = (path, rtt_ms.or(peer.rtt_ms));
+                }
+            }
+            NetEvent::Gossip { topic, source, id, bytes } => {
+                let verdict = self.on_gossip(topic, source, &bytes);
+                self.command(NetCommand::Judge { message: id, verdict });
+            }
+            NetEvent::Request { device, token, body } => self.on_request(device, token, &body),
+            NetEvent::Response { id, device, result } => self.on_response(id, device, result.ok()),
+            NetEvent::Subscribed { device, topic } => self.on_subscribed(device, topic),
+            NetEvent::Listening { addr } => {
+                if !self.listening.contains(&addr) {
+                    self.listening.push(addr);
+                }
+            }
+            NetEvent::RelayUp { addr, circuit_addr } => {
+                self.circuits.insert(addr, circuit_addr);
+            }
+            NetEvent::RelayDown { addr, reason } => {
+                tracing::info!(reason, "a relay is not reachable; it is tried again");
+                self.circuits.remove(&addr);
+            }
+            NetEvent::Discovered { device, addrs } => self.on_discovered(device, addrs),
+            NetEvent::Online(online) => self.online = online,
+            NetEvent::PublishFailed { error, .. } => tracing::debug!(%error, "gossip was not published"),
+            NetEvent::ListenFailed { addr, reason } => tracing::warn!(%addr, reason, "cannot listen"),
+            NetEvent::DialFailed { reason, .. } => tracing::debug!(reason, "an address did not answer"),
+            NetEvent::Addresses { .. } | NetEvent::Unsubscribed { .. } => {}
+        }
+    }
+
+    fn on_connected(&mut self, device: DeviceId, path: Path) {
+        let heard_ms = super::unix_ms();
+        self.peers.insert(device, Peer { path, rtt_ms: None, asked: BTreeMap::new(), heard_ms });
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            self.sync_with(&id, device);
+            self.show_presence(&id);
+            self.tell_sync_state(&id);
+        }
+        self.try_joins_with(device);
+    }
+
+    fn on_disconnected(&mut self, device: &DeviceId) {
+        self.peers.remove(device);
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            self.tell_sync_state(&id);
+        }
+    }
+
+    /// A neighbour on the LAN is worth a connection if it is a member, or may be one that somebody admitted.
+    fn on_discovered(&mut self, device: DeviceId, addrs: Vec<Multiaddr>) {
+        let known = self.rooms.values().any(|r| r.space.replica.was_member(&device));
+        let wanted = self.joins.iter().any(|j| j.wants(&device));
+        if (known || wanted || !self.rooms.is_empty()) && !self.peers.contains_key(&device) {
+            for addr in addrs {
+                self.command(NetCommand::Dial { addr });
+            }
+        }
+    }
+
+    fn on_subscribed(&mut self, device: DeviceId, of: Topic) {
+        let Some(id) = self.rooms.keys().find(|id| topic(id) == of.0).copied() else { return };
+        self.sync_with(&id, device);
+        self.show_presence(&id);
+    }
+
+    // ---- gossip
+
+    fn on_gossip(&mut self, of: Topic, source: DeviceId, bytes: &[u8]) -> Verdict {
+        let Some(id) = self.rooms.keys().find(|id| topic(id) == of.0).copied() else { return Verdict::Ignore };
+        let Ok(message) = Gossip::decode(bytes) else { return Verdict::Reject };
+        match message {
+            Gossip::Ops(ops) => {
+                let (verdict, gap) = self.take_ops(&id, &ops);
+                if gap {
+                    self.sync_with(&id, source);
+                }
+                verdict
+            }
+            Gossip::Announce(ids) => {
+                let Ok(room) = self.room(&id) else { return Verdict::Ignore };
+                let unknown: Vec<OpId> = ids.into_iter().filter(|i| !room.space.replica.knows(i)).collect();
+                if !unknown.is_empty() {
+                    self.request(source, Sent::Fetch(id), &Request::Fetch { workspace: id, ids: unknown });
+                }
+                Verdict::Accept
+            }
+            Gossip::Note(note) => self.on_note(&id, note),
+        }
+    }
+
+    fn on_note(&mut self, id: &WorkspaceId, note: Note) -> Verdict {
+        let Ok(room) = self.room(id) else { return Verdict::Ignore };
+        if room.space.replica.role(&note.device) == Role::None {
+            return Verdict::Ignore;
+        }
+        if !note.is_genuine(id) {
+            return Verdict::Reject;
+        }
+        self.heard(&note.device);
+        match note.content {
+            NoteContent::Presence(body) => self.on_presence(id, note.device, &body),
+            NoteContent::Heads(heads) => {
+                let ahead = self.note_heads(id, note.device, &heads);
+                if ahead {
+                    self.sync_with(id, note.device);
+                }
+                Verdict::Accept
+            }
+        }
+    }
+
+    /// Takes in foreign ops: the verdict about who sent them, and whether something is missing in between.
+    fn take_ops(&mut self, id: &WorkspaceId, ops: &[Arc<[u8]>]) -> (Verdict, bool) {
+        let taken = self.with(id, |space, store, _, effects| {
+            let (mut verdict, mut gap) = (Verdict::Accept, false);
+            let mut out = Vec::new();
+            for bytes in ops {
+                match space.replica.receive(bytes, &mut out) {
+                    Ok(Received::New | Received::Known) => {}
+                    Ok(Received::Waiting) => gap = true,
+                    Err(Unacceptable::Op(omniscope_protocol::op::OpError::Version(_))) => verdict = Verdict::Ignore,
+                    Err(error) => {
+                        tracing::warn!(%error, "an op was refused");
+                        verdict = Verdict::Reject;
+                    }
+                }
+            }
+            space.carry_out(&out, None, store, effects);
+            Ok((verdict, gap))
+        });
+        taken.unwrap_or((Verdict::Ignore, false))
+    }
+
+    fn note_heads(&mut self, id: &WorkspaceId, device: DeviceId, heads: &[OpId]) -> bool {
+        let Ok(room) = self.room(id) else { return false };
+        let before = (room.space.replica.behind(&device), room.space.replica.is_ahead(&device));
+        let ahead = room.space.replica.note_heads(device, heads);
+        if before != (room.space.replica.behind(&device), ahead) {
+            self.tell_sync_state(id);
+        }
+        ahead
+    }
+
+    pub(super) fn heard(&mut self, device: &DeviceId) {
+        if let Some(peer) = self.peers.get_mut(device) {
+            peer.heard_ms = super::unix_ms();
+        }
+    }
+
+    // ---- the exchange of heads
+
+    /// Asks a connected device about a workspace, unless an exchange with it is under way.
+    pub(super) fn sync_with(&mut self, id: &WorkspaceId, device: DeviceId) {
+        let now = self.now();
+        let Some(room) = self.rooms.get(id) else { return };
+        let replica = &room.space.replica;
+        let worth = replica.is_empty() || replica.role(&device) > Role::None || replica.was_member(&device);
+        let Some(peer) = self.peers.get_mut(&device) else { return };
+        if !worth || peer.asked.get(id).is_some_and(|a| a.under_way) {
+            return;
+        }
+        peer.asked.insert(*id, Asked { at: now, under_way: true });
+        let request = Request::Sync { workspace: *id, heads: replica.heads(), have: replica.have() };
+        self.request(device, Sent::Sync(*id), &request);
+    }
+
+    fn request(&mut self, device: DeviceId, sent: Sent, request: &Request) {
+        if self.requests.sent.len() >= MAX_ASKED {
+            return;
+        }
+        self.requests.next += 1;
+        let id = self.requests.next;
+        self.requests.sent.insert(id, sent);
+        self.command(NetCommand::Request { device, id, body: request.encode() });
+    }
+
+    pub(super) fn request_join(&mut self, device: DeviceId, workspace: WorkspaceId, request: &Request) {
+        self.request(device, Sent::Join(workspace), request);
+    }
+
+    fn on_response(&mut self, id: u64, device: DeviceId, body: Option<Vec<u8>>) {
+        let Some(sent) = self.requests.sent.remove(&id) else { return };
+        if let (Sent::Sync(workspace), Some(peer)) = (sent, self.peers.get_mut(&device))
+            && let Some(asked) = peer.asked.get_mut(&workspace)
+        {
+            asked.under_way = false;
+        }
+        let Some(body) = body else { return };
+        let Ok(response) = Response::decode(&body) else {
+            tracing::warn!(peer = %device.fmt_short(), "a peer answered with bytes that are no response");
+            return;
+        };
+        self.heard(&device);
+        match (sent, response) {
+            (Sent::Sync(workspace), Response::Sync { ops, heads, more }) => {
+                self.take_ops(&workspace, &ops);
+                let ahead = self.note_heads(&workspace, device, &heads);
+                if (more || ahead) && !ops.is_empty() {
+                    self.sync_with(&workspace, device);
+                } else {
+                    self.push_missing(&workspace, device);
+                }
+                self.after_first_sync(&workspace);
+            }
+            (Sent::Push(workspace), Response::Receipt { heads }) => {
+                self.note_heads(&workspace, device, &heads);
+                self.push_missing(&workspace, device);
+            }
+            (Sent::Fetch(workspace), Response::Ops(ops)) => {
+                if self.take_ops(&workspace, &ops).1 {
+                    self.sync_with(&workspace, device);
+                }
+            }
+            (Sent::Join(workspace), Response::Admitted { .. }) => self.on_join_admitted(workspace, device),
+            (Sent::Join(workspace), Response::Refused(refusal)) => self.on_join_refused(workspace, refusal),
+            (Sent::Sync(workspace), Response::Refused(Refusal::NotMember)) => self.show_admission(workspace, device),
+            (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) => {
+                let code = "removed_elsewhere".to_owned();
+                let message = "Another member says that you were removed from this workspace.".to_owned();
+                self.tell(Event::Notice { code, message, workspace: Some(workspace.to_string()) });
+            }
+            (_, Response::Unsupported { version }) => {
+                tracing::warn!(version, ours = WIRE_VERSION, "a peer speaks another version");
+            }
+            (_, other) => tracing::debug!(?other, "a response of another kind than asked for"),
+        }
+    }
+
+    /// Sends what a peer lacks, as far as known.
+    fn push_missing(&mut self, id: &WorkspaceId, device: DeviceId) {
+        let Some(room) = self.rooms.get(id) else { return };
+        let replica = &room.space.replica;
+        if replica.behind(&device).is_none_or(|n| n == 0) || replica.role(&device) == Role::None {
+            return;
+        }
+        let missing = replica.missing_at(&device, MAX_PUSH_BYTES);
+        let ops = room.space.op_bytes(&self.store, &missing.ids);
+        self.request(device, Sent::Push(*id), &Request::Push { workspace: *id, ops });
+    }
+
+    /// A peer that has not heard of this device's admission yet is shown it.
+    fn show_admission(&mut self, id: WorkspaceId, device: DeviceId) {
+        let me = self.me;
+        let Some(room) = self.rooms.get(&id) else { return };
+        let Some(grant) = room.space.replica.members().into_iter().find(|m| m.author == me.0) else { return };
+        let grant = OpId(*room.space.replica.judge().id(grant.grant));
+        let ops = room.space.op_bytes(&self.store, &[grant]);
+        self.request(device, Sent::Push(id), &Request::Push { workspace: id, ops });
+    }
+
+    // ---- answering
+
+    fn on_request(&mut self, device: DeviceId, token: ResponseToken, body: &[u8]) {
+        self.heard(&device);
+        let request = match Request::decode(body) {
+            Ok(request) => request,
+            Err(_) if body.first().is_some_and(|v| *v > WIRE_VERSION) => {
+                return self.respond(token, &Response::Unsupported { version: WIRE_VERSION });
+            }
+            Err(_) => return self.respond(token, &Response::Refused(Refusal::Malformed)),
+        };
+        match request {
+            Request::Sync { workspace, heads, have } => {
+                let response = self.answer_sync(workspace, device, &heads, &have);
+                self.respond(token, &response);
+            }
+            Request::Fetch { workspace, ids } => {
+                let response = match self.refusal(&workspace, &device) {
+                    Some(refusal) => Response::Refused(refusal),
+                    None => Response::Ops(self.rooms[&workspace].space.op_bytes(&self.store, &ids)),
+                };
+                self.respond(token, &response);
+            }
+            Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
+            Request::Join { workspace, invite, redemption } => {
+                let response = self.answer_join(workspace, device, &invite, &redemption);
+                self.respond(token, &response);
+            }
+        }
+    }
+
+    fn respond(&self, token: ResponseToken, response: &Response) {
+        self.command(NetCommand::Respond { token, body: response.encode() });
+    }
+
+    /// Why a device is not served: only members read.
+    fn refusal(&self, id: &WorkspaceId, device: &DeviceId) -> Option<Refusal> {
+        let Some(room) = self.rooms.get(id) else { return Some(Refusal::UnknownWorkspace) };
+        let replica = &room.space.replica;
+        match replica.role(device) {
+            Role::None if replica.was_member(device) => Some(Refusal::Removed),
+            Role::None => Some(Refusal::NotMember),
+            _ => None,
+        }
+    }
+
+    fn answer_sync(&mut self, id: WorkspaceId, device: DeviceId, heads: &[OpId], have: &[OpId]) -> Response {
+        self.flush(&id, u64::MAX);
+        if let Some(refusal) = self.refusal(&id, &device) {
+            return Response::Refused(refusal);
+        }
+        // What it names it holds, but has not necessarily committed: no receipt is read into this.
+        let ahead = heads.iter().any(|h| !self.rooms[&id].space.replica.knows(h));
+        let space = &self.rooms[&id].space;
+        let missing = space.replica.missing(heads, have);
+        let ops = space.op_bytes(&self.store, &missing.ids);
+        let response = Response::Sync { ops, heads: space.replica.committed_heads(), more: missing.more };
+        if ahead {
+            self.sync_with(&id, device);
+        }
+        response
+    }
+
+    /// Ops from members, and from others their admission; the receipt waits for the commit.
+    fn answer_push(&mut self, id: WorkspaceId, device: DeviceId, ops: &[Arc<[u8]>], token: ResponseToken) {
+        match self.refusal(&id, &device) {
+            Some(Refusal::NotMember) if ops.len() == 1 => {}
+            Some(refusal) => return self.respond(token, &Response::Refused(refusal)),
+            None => {}
+        }
+        self.take_ops(&id, ops);
+        let Some(room) = self.rooms.get(&id) else { return };
+        if room.space.replica.all_committed() {
+            let heads = room.space.replica.committed_heads();
+            self.respond(token, &Response::Receipt { heads });
+        } else if self.requests.receipts.len() < MAX_RECEIPTS {
+            let count = room.space.replica.len() as u32;
+            self.requests.receipts.push((id, count, token));
+        } else {
+            self.respond(token, &Response::Refused(Refusal::Busy));
+        }
+    }
+
+    /// After a commit: the receipts that waited for it.
+    pub(super) fn answer_receipts(&mut self, id: &WorkspaceId) {
+        let Some(room) = self.rooms.get(id) else { return };
+        if !room.space.replica.all_committed() {
+            return;
+        }
+        let heads = room.space.replica.committed_heads();
+        let (due, waiting): (Vec<_>, Vec<_>) = self.requests.receipts.drain(..).partition(|(w, _, _)| w == id);
+        self.requests.receipts = waiting;
+        for (_, _, token) in due {
+            self.respond(token, &Response::Receipt { heads: heads.clone() });
+        }
+    }
+
+    // ---- the timer
+
+    pub(super) fn tick_network(&mut self, now: u64) {
+        let mut due = Vec::new();
+        for (device, peer) in &self.peers {
+            for (id, room) in &self.rooms {
+                let replica = &room.space.replica;
+                let uneven = replica.is_ahead(device) || replica.behind(device) != Some(0) || replica.waiting() > 0;
+                let pause = if uneven { BUSY_SYNC_MS } else { IDLE_SYNC_MS };
+                let asked = peer.asked.get(id).map_or(0, |a| a.at);
+                if now >= asked + pause && room.row.state != WorkspaceState::Closed {
+                    due.push((*id, *device));
+                }
+            }
+        }
+        for (id, device) in due {
+            self.sync_with(&id, device);
+        }
+    }
+
+    /// Whether another member is connected.
+    pub(super) fn has_company(&self, id: &WorkspaceId) -> bool {
+        let Some(room) = self.rooms.get(id) else { return false };
+        self.peers.keys().any(|d| room.space.replica.role(d) > Role::None)
+    }
+
+    /// Looks for members by the addresses of the relays that are in use.
+    pub(super) fn seek(&self, device: DeviceId) {
+        let relays = self.options.relays.iter().map(|r| circuit_through(r, &device));
+        let addrs: Vec<Multiaddr> = relays.collect();
+        if device != self.me && !addrs.is_empty() {
+            self.command(NetCommand::Know { device, addrs });
+        }
+    }
+}
+
+/// The address of a device behind a relay.
+pub(super) fn circuit_through(relay: &Multiaddr, device: &DeviceId) -> Multiaddr {
+    let mut addr = relay.clone();
+    addr.push(libp2p::multiaddr::Protocol::P2pCircuit);
+    if let Some(peer) = crate::net::peer_of(device) {
+        addr.push(libp2p::multiaddr::Protocol::P2p(peer));
+    }
+    addr
+}

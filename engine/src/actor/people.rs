@@ -1,0 +1,371 @@
+//! Who is there, how they call themselves, and what they are doing right now.
+//!
+//! Presence is signed, travels by gossip, and is never stored: an entry per device and instance, heard again every 15 s,
+//! gone after 30 s of silence or at once on a good-bye.
+
+use std::collections::BTreeMap;
+
+use omniscope_protocol::identity::{DeviceId, WorkspaceId, fingerprint};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::Body;
+use omniscope_protocol::wire::{MAX_PRESENCE_BYTES, NoteContent};
+use serde_json::{Value, json};
+
+use super::{Actor, store_error};
+use crate::api::ApiError;
+use crate::event::Event;
+use crate::net::Verdict;
+use crate::store::{Batch, Store, Write};
+use crate::workspace::DocumentMessage;
+
+/// An entry is repeated this often.
+const HEARTBEAT_MS: u64 = 15_000;
+/// An entry not heard for this long is gone.
+const GONE_MS: u64 = 30_000;
+/// Entries of one workspace.
+const MAX_ENTRIES: usize = 1024;
+/// Least time between two messages of one instance.
+const MIN_GAP_MS: u64 = 33;
+/// The instance that verbs speak for.
+const OWN_INSTANCE: &str = "peer";
+
+#[derive(Debug, Clone)]
+struct Entry {
+    state: Value,
+    clock: u64,
+    heard: u64,
+}
+
+#[derive(Debug, Default)]
+struct Local {
+    state: Value,
+    clock: u64,
+    sent: u64,
+    dirty: bool,
+}
+
+/// The presence of one workspace.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    others: BTreeMap<(DeviceId, String), Entry>,
+    local: BTreeMap<String, Local>,
+}
+
+impl Room {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// How many edits were folded on the present day, UTC.
+#[derive(Debug, Default)]
+pub(super) struct Today {
+    day: i64,
+    edits: usize,
+}
+
+impl Today {
+    pub(super) fn count(&mut self, unix_ms: i64, edits: usize) {
+        let day = unix_ms.div_euclid(86_400_000);
+        if day != self.day {
+            *self = Self { day, edits: 0 };
+        }
+        self.edits += edits;
+    }
+
+    pub(super) fn edits(&self, unix_ms: i64) -> usize {
+        if unix_ms.div_euclid(86_400_000) == self.day { self.edits } else { 0 }
+    }
+}
+
+pub(super) fn load_profile(store: &Store, me: &DeviceId) -> (String, String) {
+    let text = |key: &str| store.setting(key).ok().flatten().and_then(|v| String::from_utf8(v).ok());
+    let name = text("name").unwrap_or_else(|| format!("Device {}", me.fmt_short()));
+    (name, text("color").unwrap_or_default())
+}
+
+impl Actor {
+    pub(super) fn profile_json(&self) -> Value {
+        json!({
+            "device": self.me.to_string(),
+            "name": self.profile.0,
+            "color": crate::workspace::legible_color(&self.profile.1, &self.me),
+            "fingerprint": fingerprint(&self.me),
+        })
+    }
+
+    pub(super) fn set_profile(&mut self, name: Option<String>, color: Option<String>) -> Result<Value, ApiError> {
+        if let Some(name) = name {
+            let name = name.trim().to_owned();
+            if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
+                return Err(ApiError::params("expected a name of 1 to 80 characters, without control characters"));
+            }
+            self.profile.0 = name;
+        }
+        if let Some(color) = color {
+            if !crate::workspace::is_color(&color) {
+                return Err(ApiError::params("expected a colour such as #2563eb"));
+            }
+            self.profile.1 = color;
+        }
+        let setting =
+            |key: &str, value: &str| Write::Setting { key: key.into(), value: Some(value.as_bytes().to_vec()) };
+        let writes = vec![setting("name", &self.profile.0), setting("color", &self.profile.1)];
+        self.store.commit_wait(Batch { writes }).map_err(store_error)?;
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            self.say_profile(&id);
+        }
+        Ok(self.profile_json())
+    }
+
+    /// Tells a workspace this device's name, if it says something else.
+    pub(super) fn say_profile(&mut self, id: &WorkspaceId) {
+        let (name, color) = self.profile.clone();
+        let me = self.me;
+        let Some(room) = self.rooms.get(id) else { return };
+        let replica = &room.space.replica;
+        let same = replica.profile(&me).is_some_and(|p| p.name == name && p.color == color);
+        if !same
+            && replica.role(&me) > Role::None
+            && let Err(error) = self.say(id, Body::Profile { name, color })
+        {
+            tracing::warn!(%error, "the profile was not announced");
+        }
+    }
+
+    // ---- own presence
+
+    pub(super) fn set_awareness(&mut self, document: u32, state: &Value) -> Result<(), ApiError> {
+        let id = self.document(document)?;
+        if state.is_null() {
+            self.end_presence(&id, document);
+            return Ok(());
+        }
+        self.set_presence(&id, &format!("window-{document}"), state)
+    }
+
+    /// Sets fields of this device's entry; those given as null are removed.
+    pub(super) fn set_own_presence(&mut self, id: &WorkspaceId, fields: &Value) -> Result<(), ApiError> {
+        let room = self.room(id)?;
+        let mut state = room.presence.local.get(OWN_INSTANCE).map(|l| l.state.clone()).unwrap_or_else(|| json!({}));
+        if let (Some(state), Some(fields)) = (state.as_object_mut(), fields.as_object()) {
+            for (key, value) in fields {
+                if value.is_null() {
+                    state.remove(key);
+                } else {
+                    state.insert(key.clone(), value.clone());
+                }
+            }
+        }
+        self.set_presence(id, OWN_INSTANCE, &state)
+    }
+
+    fn set_presence(&mut self, id: &WorkspaceId, instance: &str, state: &Value) -> Result<(), ApiError> {
+        if !state.is_object() || state.to_string().len() > MAX_PRESENCE_BYTES / 2 {
+            return Err(ApiError::params(format!("expected an object of at most {} bytes", MAX_PRESENCE_BYTES / 2)));
+        }
+        let now = self.now();
+        let room = self.room(id)?;
+        let local = room.presence.local.entry(instance.to_owned()).or_default();
+        local.state = state.clone();
+        local.dirty = true;
+        self.send_presence(id, instance, now, false);
+        Ok(())
+    }
+
+    pub(super) fn end_presence(&mut self, id: &WorkspaceId, document: u32) {
+        self.bid_farewell(id, &format!("window-{document}"));
+    }
+
+    /// Good-bye of all instances.
+    pub(super) fn leave_presence(&mut self, id: &WorkspaceId) {
+        let instances: Vec<String> =
+            self.rooms.get(id).map(|r| r.presence.local.keys().cloned().collect()).unwrap_or_default();
+        for instance in instances {
+            self.bid_farewell(id, &instance);
+        }
+    }
+
+    fn bid_farewell(&mut self, id: &WorkspaceId, instance: &str) {
+        let Some(local) = self.rooms.get_mut(id).and_then(|r| r.presence.local.remove(instance)) else { return };
+        let body = json!({"instance": instance, "clock": local.clock + 1, "state": Value::Null});
+        self.note(id, NoteContent::Presence(body.to_string().into_bytes()));
+    }
+
+    /// Says again what all instances show: to somebody new.
+    pub(super) fn show_presence(&mut self, id: &WorkspaceId) {
+        let now = self.now();
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if room.presence.local.is_empty() && room.space.replica.role(&self.me) > Role::None {
+            room.presence
+                .local
+                .insert(OWN_INSTANCE.into(), Local { state: json!({"status": "online"}), ..Local::default() });
+        }
+        let instances: Vec<String> = room.presence.local.keys().cloned().collect();
+        for instance in instances {
+            self.send_presence(id, &instance, now, true);
+        }
+    }
+
+    fn send_presence(&mut self, id: &WorkspaceId, instance: &str, now: u64, at_once: bool) {
+        let Some(local) = self.rooms.get_mut(id).and_then(|r| r.presence.local.get_mut(instance)) else { return };
+        if !at_once && local.sent + MIN_GAP_MS > now && local.sent > 0 {
+            return;
+        }
+        local.clock += 1;
+        local.sent = now;
+        local.dirty = false;
+        let body = json!({"instance": instance, "clock": super::unix_ms() as u64 * 64 + local.clock % 64, "state": local.state});
+        self.note(id, NoteContent::Presence(body.to_string().into_bytes()));
+    }
+
+    pub(super) fn tick_presence(&mut self, now: u64) {
+        let mut due = Vec::new();
+        let mut gone = Vec::new();
+        for (id, room) in &self.rooms {
+            let beat = |l: &Local| l.sent + HEARTBEAT_MS <= now || l.dirty && l.sent + MIN_GAP_MS <= now;
+            due.extend(room.presence.local.iter().filter(|(_, l)| beat(l)).map(|(i, _)| (*id, i.clone())));
+            let silent = room.presence.others.iter().filter(|(_, e)| e.heard + GONE_MS <= now);
+            gone.extend(silent.map(|((device, instance), _)| (*id, *device, instance.clone())));
+        }
+        for (id, instance) in due {
+            self.send_presence(&id, &instance, now, true);
+        }
+        for (id, device, instance) in gone {
+            self.remove_presence(&id, device, &instance);
+        }
+    }
+
+    // ---- others' presence
+
+    pub(super) fn on_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: &[u8]) -> Verdict {
+        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Verdict::Reject };
+        let (Some(instance), Some(clock)) = (value["instance"].as_str(), value["clock"].as_u64()) else {
+            return Verdict::Reject;
+        };
+        if instance.len() > 64 || device == self.me {
+            return Verdict::Ignore;
+        }
+        let state = value["state"].clone();
+        if state.is_null() {
+            self.remove_presence(id, device, instance);
+            return Verdict::Accept;
+        }
+        let now = self.now();
+        let Some(room) = self.rooms.get_mut(id) else { return Verdict::Ignore };
+        let key = (device, instance.to_owned());
+        let known_device = room.presence.others.keys().any(|(d, _)| *d == device);
+        let before = room.presence.others.get(&key);
+        if before.is_some_and(|e| e.clock >= clock) || before.is_none() && room.presence.others.len() >= MAX_ENTRIES {
+            return Verdict::Ignore;
+        }
+        let old = before.map(|e| e.state.clone());
+        room.presence.others.insert(key, Entry { state: state.clone(), clock, heard: now });
+        let workspace = id.to_string();
+        if !known_device {
+            let user = self.rooms[id].space.person_json(&device);
+            self.tell(Event::UserJoined { workspace: workspace.clone(), user });
+            let presence = self.presence_json(id);
+            self.tell(Event::PresenceList { workspace: workspace.clone(), presence });
+            self.show_presence(id);
+        }
+        if old.as_ref() != Some(&state) {
+            self.tell_presence(id, device, instance, old.as_ref(), &state);
+        }
+        Verdict::Accept
+    }
+
+    fn tell_presence(&self, id: &WorkspaceId, device: DeviceId, instance: &str, old: Option<&Value>, state: &Value) {
+        let (workspace, name) = (id.to_string(), device.to_string());
+        let changed = |field: &str| old.map(|o| &o[field]) != Some(&state[field]) && !state[field].is_null();
+        if changed("pointer") {
+            let (workspace, device, pointer) = (workspace.clone(), name.clone(), state["pointer"].clone());
+            self.tell(Event::CursorUpdated { workspace, device, instance: instance.to_owned(), pointer });
+        }
+        if changed("selection") {
+            let (workspace, device, selection) = (workspace.clone(), name, state["selection"].clone());
+            self.tell(Event::SelectionUpdated { workspace, device, instance: instance.to_owned(), selection });
+        }
+        let entry = self.entry_json(id, &device, instance, state);
+        self.tell_windows(
+            id,
+            &DocumentMessage::Awareness(json!({
+                "device": device.to_string(), "instance": instance, "state": entry,
+            })),
+        );
+        self.tell(Event::PresenceUpdated { workspace, presence: entry });
+    }
+
+    fn remove_presence(&mut self, id: &WorkspaceId, device: DeviceId, instance: &str) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if room.presence.others.remove(&(device, instance.to_owned())).is_none() {
+            return;
+        }
+        let left = !room.presence.others.keys().any(|(d, _)| *d == device);
+        let user = room.space.person_json(&device);
+        self.tell_windows(
+            id,
+            &DocumentMessage::Awareness(json!({
+                "device": device.to_string(), "instance": instance, "state": Value::Null,
+            })),
+        );
+        if left {
+            self.tell(Event::UserLeft { workspace: id.to_string(), user });
+            let presence = self.presence_json(id);
+            self.tell(Event::PresenceList { workspace: id.to_string(), presence });
+        }
+    }
+
+    /// Shows a window that was just opened who is there.
+    pub(super) fn show_presence_to(&self, id: &WorkspaceId) {
+        let Some(room) = self.rooms.get(id) else { return };
+        for ((device, instance), entry) in &room.presence.others {
+            let state = self.entry_json(id, device, instance, &entry.state);
+            self.tell_windows(
+                id,
+                &DocumentMessage::Awareness(json!({
+                    "device": device.to_string(), "instance": instance, "state": state,
+                })),
+            );
+        }
+    }
+
+    fn entry_json(&self, id: &WorkspaceId, device: &DeviceId, instance: &str, state: &Value) -> Value {
+        let mut entry = self.rooms.get(id).map(|r| r.space.person_json(device)).unwrap_or_else(|| json!({}));
+        entry["instance"] = json!(instance);
+        entry["status"] = match state["status"].as_str() {
+            Some(status @ ("idle" | "away")) => json!(status),
+            _ => json!("online"),
+        };
+        for field in ["pointer", "selection", "viewport", "editing", "dragging", "user"] {
+            if !state[field].is_null() {
+                entry[field] = state[field].clone();
+            }
+        }
+        entry
+    }
+
+    /// Everybody present, this device's own instances included.
+    pub(super) fn presence_json(&self, id: &WorkspaceId) -> Vec<Value> {
+        let Some(room) = self.rooms.get(id) else { return Vec::new() };
+        let own = room.presence.local.iter().map(|(i, l)| self.entry_json(id, &self.me, i, &l.state));
+        let others = room.presence.others.iter().map(|((d, i), e)| self.entry_json(id, d, i, &e.state));
+        own.chain(others).collect()
+    }
+
+    /// How many devices are present, and how many of them idle or away.
+    pub(super) fn presence_counts(&self, id: &WorkspaceId) -> (usize, usize, usize) {
+        let mut best: BTreeMap<String, u8> = BTreeMap::new();
+        for entry in self.presence_json(id) {
+            let rank = match entry["status"].as_str() {
+                Some("away") => 2,
+                Some("idle") => 1,
+                _ => 0,
+            };
+            let device = entry["device"].as_str().unwrap_or_default().to_owned();
+            best.entry(device).and_modify(|b| *b = rank.min(*b)).or_insert(rank);
+        }
+        let count = |rank| best.values().filter(|r| **r == rank).count();
+        (best.len(), count(1), count(2))
+    }
+}

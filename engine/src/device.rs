@@ -1,0 +1,179 @@
+//! Opening a data folder: where it lies, which key belongs to it, and what each failure asks of the user.
+//!
+//! The window and the headless peer both come in here, so that one folder opened by either has one identity. The
+//! order matters: in a new folder the key is made before the database exists, so that a key that could not be made
+//! leaves a folder that may be tried again; beside a database a key is only looked for.
+//!
+//! Deliberately absent: starting the engine, asking for passphrases, anything that prints.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use omniscope_protocol::identity::{DeviceId, DeviceKey};
+use omniscope_protocol::op::Op;
+
+use crate::api::ApiError;
+use crate::keys::{KeyError, KeyFile, KeyVault, KeyringVault, Recorded, unlock};
+use crate::store::{Salvaged, Store, StoreError};
+
+/// Names the keyring entry of a data folder; it lies in the folder, so that a folder may be moved.
+const ENTRY_FILE: &str = "keyring-entry";
+const ENTRY_BYTES: usize = 8;
+
+/// What `Engine::start` needs, and what a person should hear about how it was come by.
+#[derive(Debug)]
+pub struct Device {
+    /// The open store; it holds the folder's lock.
+    pub store: Store,
+    /// The device key.
+    pub key: DeviceKey,
+    /// Set when the database was damaged and what could be read was copied into a new one.
+    pub salvaged: Option<Salvaged>,
+}
+
+/// The data folder of the logged-in user, by the platform's custom. `None` without a home.
+pub fn default_data_dir() -> Option<PathBuf> {
+    directories::ProjectDirs::from("org", "omniscope", "OmniScope").map(|dirs| dirs.data_local_dir().to_owned())
+}
+
+/// Opens the data folder `dir`, creating it when it is not there. `holder` says what this process is.
+///
+/// The key is in `key_file` if one is named, otherwise in the system's keyring. Blocks: for the disk, and up to some
+/// seconds for a keyring that does not answer.
+///
+/// # Errors
+/// `folder_in_use`, `newer_database`, `store_failed`, or one of the codes of `key_error`.
+pub fn open(dir: &Path, holder: &str, key_file: Option<&Path>) -> Result<Device, ApiError> {
+    let existed = Store::exists(dir);
+    let key = if existed { None } else { Some(device_key(dir, key_file, Recorded::Nothing)?) };
+    let (store, salvaged) = Store::open_or_salvage(dir, holder, &is_whole).map_err(|e| store_error(&e))?;
+    let key = match key {
+        Some(key) => key,
+        None => {
+            let recorded = store.setting("device").map_err(|e| store_error(&e))?;
+            let recorded = recorded.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+            let recorded = recorded.map_or(Recorded::Database, |id| Recorded::Device(DeviceId(id)));
+            device_key(dir, key_file, recorded)?
+        }
+    };
+    Ok(Device { store, key, salvaged })
+}
+
+fn device_key(dir: &Path, key_file: Option<&Path>, recorded: Recorded) -> Result<DeviceKey, ApiError> {
+    let vault: Box<dyn KeyVault> = match key_file {
+        Some(path) => Box::new(KeyFile::new(path)),
+        None => Box::new(KeyringVault::new(keyring_entry(dir)?)),
+    };
+    unlock(vault.as_ref(), recorded).map_err(|e| key_error(&e))
+}
+
+/// Reads the name of the folder's keyring entry, or makes one up.
+fn keyring_entry(dir: &Path) -> Result<String, ApiError> {
+    let failed =
+        |e: std::io::Error| ApiError::new("key_failed", format!("cannot use {}: {e}", dir.join(ENTRY_FILE).display()));
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        builder.mode(0o700);
+        options.mode(0o600);
+    }
+    builder.create(dir).map_err(failed)?;
+    let path = dir.join(ENTRY_FILE);
+    match options.open(&path) {
+        Ok(mut file) => {
+            let mut name = [0; ENTRY_BYTES];
+            getrandom::fill(&mut name).map_err(|e| ApiError::new("no_randomness", e.to_string()))?;
+            let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+            file.write_all(name.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+            Ok(name)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let mut name = String::new();
+            let file = std::fs::File::open(&path).map_err(failed)?;
+            file.take(2 * ENTRY_BYTES as u64 + 1).read_to_string(&mut name).map_err(failed)?;
+            let hex = name.len() == 2 * ENTRY_BYTES && name.bytes().all(|b| b.is_ascii_hexdigit());
+            if hex { Ok(name) } else { Err(failed(std::io::Error::other("expected 16 hex digits"))) }
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn is_whole(id: &[u8; 32], bytes: &[u8]) -> bool {
+    blake3::hash(bytes).as_bytes() == id && Op::decode_trusted(bytes).is_ok()
+}
+
+/// One stable code for each thing that a person can do about it.
+fn key_error(error: &KeyError) -> ApiError {
+    let (code, advice) = match error {
+        KeyError::NoKeyring { .. } => (
+            "no_keyring",
+            ". OmniScope does not choose another place for its key by itself: to keep it in a file of your own, start \
+             with --key-file FILE",
+        ),
+        KeyError::Locked => ("keyring_locked", ""),
+        KeyError::Denied { .. } => ("keyring_denied", ""),
+        KeyError::NotAnswering { .. } => ("keyring_not_answering", ""),
+        KeyError::Invalid { .. } => ("key_invalid", ""),
+        KeyError::WrongPassphrase => ("wrong_passphrase", ""),
+        KeyError::Exposed { .. } => ("key_exposed", ""),
+        KeyError::Missing { .. } => ("key_missing", ""),
+        KeyError::OtherDevice { .. } => ("wrong_key", ""),
+        KeyError::System { .. } => ("key_failed", ""),
+    };
+    ApiError::new(code, format!("{error}{advice}"))
+}
+
+fn store_error(error: &StoreError) -> ApiError {
+    let code = match error {
+        StoreError::InUse { .. } => "folder_in_use",
+        StoreError::Newer { .. } => "newer_database",
+        _ => "store_failed",
+    };
+    ApiError::new(code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_folder_keeps_its_identity_and_never_gets_a_second_one() {
+        let place = tempfile::tempdir().unwrap();
+        let (dir, key_file) = (place.path().join("data"), place.path().join("key"));
+        let first = open(&dir, "test", Some(&key_file)).unwrap();
+        let id = first.key.id();
+        assert_eq!(open(&dir, "test", Some(&key_file)).unwrap_err().code, "folder_in_use");
+        drop(first);
+        assert_eq!(open(&dir, "test", Some(&key_file)).unwrap().key.id(), id);
+        std::fs::remove_file(&key_file).unwrap();
+        assert_eq!(open(&dir, "test", Some(&key_file)).unwrap_err().code, "key_missing");
+        assert!(!key_file.exists());
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_made_leaves_a_folder_that_may_be_tried_again() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("data");
+        std::fs::write(place.path().join("file"), "").unwrap();
+        let nowhere = place.path().join("file/key");
+        assert_eq!(open(&dir, "test", Some(&nowhere)).unwrap_err().code, "key_failed");
+        assert!(!Store::exists(&dir));
+        open(&dir, "test", Some(&place.path().join("key"))).unwrap();
+    }
+
+    #[test]
+    fn a_keyring_entry_is_named_once_and_read_back() {
+        let place = tempfile::tempdir().unwrap();
+        let name = keyring_entry(place.path()).unwrap();
+        assert_eq!(keyring_entry(place.path()).unwrap(), name);
+        std::fs::write(place.path().join(ENTRY_FILE), "short").unwrap();
+        assert_eq!(keyring_entry(place.path()).unwrap_err().code, "key_failed");
+    }
+}

@@ -1,0 +1,21 @@
+//! Everything that one OmniScope device does: document, store, network, presence, keys.
+//!
+//! Upper floors see `Engine`, its verbs and its events. Deliberately absent: rules about who may do what (they are
+//! `protocol`'s), argument parsing, and anything that prints.
+
+mod actor;
+pub mod api;
+pub mod device;
+pub mod doc;
+mod engine;
+pub mod event;
+pub mod folder;
+pub mod keys;
+pub mod net;
+pub mod pipeline;
+pub mod rpc;
+pub mod store;
+mod workspace;
+
+pub use engine::{Engine, Options};
+pub use workspace::{DocumentMessage, DocumentSink};

@@ -1,0 +1,393 @@
+//! The swarm task: commands in, events out, and the supervision of connections in between.
+//!
+//! Each step is immediate; nothing here awaits one peer. Deliberately absent: any judgement about content. Reactions
+//! to libp2p's events are in `driver/events.rs`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use libp2p::gossipsub::{self, MessageAcceptance};
+use libp2p::identity::Keypair;
+use libp2p::request_response::OutboundRequestId;
+use libp2p::swarm::ConnectionId;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::{Multiaddr, PeerId, Swarm};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::address::{device_of, ending_in, last_peer, peer_of};
+use super::behaviour::{Behaviour, wire_topic};
+use super::book::Book;
+use super::links::Links;
+use super::listeners::Listeners;
+use super::outbox::Outbox;
+use super::relays::Relays;
+use super::transport;
+use super::{
+    DeviceId, GossipId, MAX_OPEN_REQUESTS, MAX_PUBLISH_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_SENT_REQUESTS,
+    MAX_TOPICS, NetCommand, NetConfig, NetError, NetEvent, PublishError, RequestError, ResponseToken, Topic, Verdict,
+};
+
+mod events;
+
+/// How often supervision looks for what is due.
+const TICK: Duration = Duration::from_millis(100);
+/// A tick this late means that this process slept, not that the peers were silent.
+const OVERSLEPT: Duration = Duration::from_millis(1000);
+/// Time for goodbyes at the end.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// Dials that the owner asked for and wants to hear about; more are still made, but not reported.
+const MAX_REPORTED_DIALS: usize = 256;
+
+pub(super) struct Driver {
+    swarm: Swarm<Behaviour>,
+    outbox: Outbox,
+    local: PeerId,
+    device: DeviceId,
+    book: Book,
+    links: Links,
+    relays: Relays,
+    listeners: Listeners,
+    /// What `SetOnline` last said; while false nothing is dialled and what comes up is closed.
+    online: bool,
+    mdns: bool,
+    /// Requests under way, by libp2p's id: the owner's id and the device asked.
+    sent: HashMap<OutboundRequestId, (u64, DeviceId)>,
+    reported_dials: BTreeMap<ConnectionId, Multiaddr>,
+    open_requests: Arc<Semaphore>,
+    last_tick: Instant,
+}
+
+impl Driver {
+    pub(super) fn new(config: NetConfig, outbox: Outbox) -> Result<Self, NetError> {
+        let mut seed = config.secret.clone();
+        let key = Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|error| NetError::Key(error.to_string()))?;
+        let local = key.public().to_peer_id();
+        let device = device_of(&local).ok_or_else(|| NetError::Key("the peer id holds no key".to_owned()))?;
+        let now = Instant::now();
+        let mut driver = Self {
+            swarm: transport::build(&key, config.gossip)?,
+            outbox,
+            local,
+            device,
+            book: Book::default(),
+            links: Links::default(),
+            relays: Relays::default(),
+            listeners: Listeners::new(config.listen, now),
+            online: false,
+            mdns: config.mdns,
+            sent: HashMap::new(),
+            reported_dials: BTreeMap::new(),
+            open_requests: Arc::new(Semaphore::new(MAX_OPEN_REQUESTS)),
+            last_tick: now,
+        };
+        for addr in config.relays {
+            driver.add_relay(addr);
+        }
+        if config.online {
+            driver.set_online(true);
+        }
+        Ok(driver)
+    }
+
+    pub(super) fn local_device(&self) -> DeviceId {
+        self.device
+    }
+
+    pub(super) fn local_peer(&self) -> PeerId {
+        self.local
+    }
+
+    /// Runs until all handles are gone or one of them asks to stop.
+    pub(super) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<NetCommand>,
+        mut stop: mpsc::Receiver<oneshot::Sender<()>>,
+    ) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let room = self.outbox.sender();
+        let done = loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.on_command(command),
+                    None => break None,
+                },
+                event = self.swarm.select_next_some(), if !self.outbox.is_choked() => self.on_swarm_event(event),
+                done = stop.recv() => break done,
+                permit = room.reserve(), if self.outbox.has_backlog() => {
+                    drop(permit);
+                    self.outbox.flush();
+                }
+                _ = tick.tick() => self.on_tick(Instant::now()),
+            }
+        };
+        self.say_goodbye().await;
+        if let Some(done) = done {
+            // The asker may have stopped waiting.
+            let _ = done.send(());
+        }
+    }
+
+    async fn say_goodbye(&mut self) {
+        self.set_online(false);
+        let closed = async {
+            while self.swarm.network_info().connection_counters().num_established() > 0 {
+                self.swarm.select_next_some().await;
+            }
+        };
+        // Whoever does not hear the goodbye notices the silence.
+        let _ = tokio::time::timeout(FAREWELL, closed).await;
+    }
+
+    fn on_command(&mut self, command: NetCommand) {
+        let now = Instant::now();
+        match command {
+            NetCommand::Subscribe(topic) => self.subscribe(topic),
+            NetCommand::Unsubscribe(topic) => {
+                if let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() {
+                    gossip.unsubscribe(&wire_topic(topic));
+                }
+            }
+            NetCommand::Publish { topic, bytes } => self.publish(topic, bytes),
+            NetCommand::Request { device, id, body } => self.request(device, id, body),
+            NetCommand::Respond { token, body } => self.respond(token, body),
+            NetCommand::Judge { message, verdict } => self.judge(&message, verdict),
+            NetCommand::Dial { addr } => self.dial_once(addr),
+            NetCommand::Know { device, addrs } => {
+                if let Some(peer) = peer_of(&device).filter(|peer| *peer != self.local) {
+                    let addrs = addrs.into_iter().filter_map(|addr| ending_in(addr, peer)).collect();
+                    self.book.supervise(peer, addrs, now);
+                    self.attempt_due(now);
+                }
+            }
+            NetCommand::Forget { device } => {
+                if let Some(peer) = peer_of(&device) {
+                    self.book.release(&peer);
+                }
+            }
+            NetCommand::AddRelay(addr) => {
+                self.add_relay(addr);
+                self.book.restart_all(now);
+                self.attempt_due(now);
+            }
+            NetCommand::RemoveRelay(addr) => self.remove_relay(&addr),
+            NetCommand::SetOnline(online) => self.set_online(online),
+            NetCommand::Disconnect { device } => {
+                if let Some(peer) = peer_of(&device) {
+                    // An error means that there was no connection.
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
+            }
+        }
+    }
+
+    fn subscribe(&mut self, topic: Topic) {
+        let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() else { return };
+        if gossip.topics().count() >= MAX_TOPICS {
+            tracing::warn!("not subscribed: {MAX_TOPICS} topics are already in use");
+        } else if let Err(error) = gossip.subscribe(&wire_topic(topic)) {
+            tracing::warn!(%error, "not subscribed");
+        }
+    }
+
+    fn publish(&mut self, topic: Topic, bytes: Vec<u8>) {
+        if bytes.len() > MAX_PUBLISH_BYTES {
+            let error = PublishError::TooLarge(bytes.len());
+            return self.outbox.push(NetEvent::PublishFailed { topic, error });
+        }
+        let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() else { return };
+        let error = match gossip.publish(wire_topic(topic), bytes) {
+            Ok(_) => return,
+            // Nobody listens yet, or everybody has it: the exchange of heads covers both.
+            Err(gossipsub::PublishError::NoPeersSubscribedToTopic | gossipsub::PublishError::Duplicate) => return,
+            Err(gossipsub::PublishError::AllQueuesFull(_)) => PublishError::Overloaded,
+            Err(other) => PublishError::Other(other.to_string()),
+        };
+        // Shed when the owner is behind: the message is lost as gossip may be.
+        let _ = self.outbox.offer(NetEvent::PublishFailed { topic, error });
+    }
+
+    fn judge(&mut self, message: &GossipId, verdict: Verdict) {
+        let acceptance = match verdict {
+            Verdict::Accept => MessageAcceptance::Accept,
+            Verdict::Ignore => MessageAcceptance::Ignore,
+            Verdict::Reject => MessageAcceptance::Reject,
+        };
+        if let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() {
+            gossip.report_message_validation_result(&message.message, &message.source, acceptance);
+        }
+    }
+
+    fn request(&mut self, device: DeviceId, id: u64, body: Vec<u8>) {
+        // A relay is asked like a device, though it is none and is not announced as connected.
+        let peer = peer_of(&device).filter(|peer| self.swarm.is_connected(peer));
+        let refusal = match peer {
+            _ if body.len() > MAX_REQUEST_BYTES => RequestError::TooLarge(body.len()),
+            _ if self.sent.len() >= MAX_SENT_REQUESTS => RequestError::Busy,
+            None => RequestError::NotConnected,
+            Some(peer) => {
+                let sent = self.swarm.behaviour_mut().requests.send_request(&peer, body);
+                self.sent.insert(sent, (id, device));
+                return;
+            }
+        };
+        self.outbox.push(NetEvent::Response { id, device, result: Err(refusal) });
+    }
+
+    fn respond(&mut self, token: ResponseToken, body: Vec<u8>) {
+        if body.len() > MAX_RESPONSE_BYTES {
+            // Dropping the token tells the other side that no response comes.
+            tracing::error!(bytes = body.len(), "response not sent: at most {MAX_RESPONSE_BYTES} bytes are allowed");
+        } else if self.swarm.behaviour_mut().requests.send_response(token.channel, body).is_err() {
+            tracing::debug!("response not sent: the connection is gone or 15 s have passed");
+        }
+    }
+
+    fn dial_once(&mut self, addr: Multiaddr) {
+        let opts = match last_peer(&addr) {
+            Some(peer) if self.links.is_connected(&peer) => return,
+            Some(peer) => {
+                DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(vec![addr.clone()]).build()
+            }
+            None => DialOpts::unknown_peer_id().address(addr.clone()).build(),
+        };
+        let connection = opts.connection_id();
+        let refusal =
+            if self.online { self.swarm.dial(opts).err().map(|e| e.to_string()) } else { Some("offline".into()) };
+        match refusal {
+            Some(reason) => self.outbox.push(NetEvent::DialFailed { addr, reason }),
+            None if self.reported_dials.len() < MAX_REPORTED_DIALS => {
+                self.reported_dials.insert(connection, addr);
+            }
+            None => {}
+        }
+    }
+
+    fn add_relay(&mut self, addr: Multiaddr) {
+        match self.relays.add(addr.clone(), Instant::now()) {
+            Ok(_) => self.listen_on_relays(Instant::now()),
+            Err(reason) => self.outbox.push(NetEvent::RelayDown { addr, reason }),
+        }
+    }
+
+    fn remove_relay(&mut self, addr: &Multiaddr) {
+        let Some((peer, listener)) = self.relays.remove(addr) else { return };
+        if let Some(listener) = listener {
+            self.swarm.remove_listener(listener);
+        }
+        // An error means that there was no connection.
+        let _ = self.swarm.disconnect_peer_id(peer);
+    }
+
+    fn set_online(&mut self, online: bool) {
+        if self.online == online {
+            return;
+        }
+        let now = Instant::now();
+        self.online = online;
+        let local = self.local;
+        if online {
+            // mDNS first, because it learns the listen addresses from the events that follow.
+            self.swarm.behaviour_mut().set_mdns(self.mdns, local);
+            self.book.restart_all(now);
+            self.relays.restart_all(now);
+            self.links.excuse_all(now);
+            self.on_tick(now);
+        } else {
+            self.swarm.behaviour_mut().set_mdns(false, local);
+            for (listener, held) in self.relays.reset(now) {
+                if let Some(listener) = listener {
+                    self.swarm.remove_listener(listener);
+                }
+                if let Some(addr) = held {
+                    self.outbox.push(NetEvent::RelayDown { addr, reason: "offline".to_owned() });
+                }
+            }
+            for listener in self.listeners.reset(now) {
+                self.swarm.remove_listener(listener);
+            }
+            let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+            for peer in peers {
+                // An error means that the connection closed by itself.
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
+        }
+        self.outbox.push(NetEvent::Online(online));
+    }
+
+    fn on_tick(&mut self, now: Instant) {
+        let overslept = now.duration_since(self.last_tick) > OVERSLEPT;
+        self.last_tick = now;
+        if !self.online {
+            return;
+        }
+        if overslept {
+            self.links.excuse_all(now);
+            self.book.restart_all(now);
+            self.relays.restart_all(now);
+        }
+        for connection in self.links.silent(now) {
+            tracing::debug!(%connection, "closing a silent connection");
+            self.swarm.close_connection(connection);
+        }
+        self.listen(now);
+        for listener in self.relays.stalled(now) {
+            self.swarm.remove_listener(listener);
+        }
+        self.listen_on_relays(now);
+        self.attempt_due(now);
+    }
+
+    fn listen(&mut self, now: Instant) {
+        for (index, addr) in self.listeners.due(now) {
+            match self.swarm.listen_on(addr.clone()) {
+                Ok(id) => self.listeners.opened(index, id),
+                Err(error) => {
+                    if self.listeners.failed(index) {
+                        self.outbox.push(NetEvent::ListenFailed { addr, reason: error.to_string() });
+                    }
+                }
+            }
+        }
+    }
+
+    fn listen_on_relays(&mut self, now: Instant) {
+        if !self.online {
+            return;
+        }
+        for (peer, circuit) in self.relays.due(now) {
+            match self.swarm.listen_on(circuit.clone()) {
+                Ok(id) => self.relays.listening(&peer, id, now),
+                Err(error) => tracing::debug!(%error, "no circuit on this relay"),
+            }
+        }
+    }
+
+    fn attempt_due(&mut self, now: Instant) {
+        if !self.online {
+            return;
+        }
+        let links = &self.links;
+        for attempt in self.book.due(now, |peer| links.reach(peer)) {
+            let condition =
+                if attempt.upgrade { PeerCondition::Always } else { PeerCondition::DisconnectedAndNotDialing };
+            let mut addrs = attempt.addrs;
+            if !attempt.upgrade {
+                for circuit in self.relays.circuits_to(attempt.peer) {
+                    if !addrs.contains(&circuit) {
+                        addrs.push(circuit);
+                    }
+                }
+            }
+            if addrs.is_empty() {
+                continue;
+            }
+            let opts = DialOpts::peer_id(attempt.peer).condition(condition).addresses(addrs).build();
+            if let Err(error) = self.swarm.dial(opts) {
+                tracing::trace!(%error, "not dialled");
+            }
+        }
+    }
+}

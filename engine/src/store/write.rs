@@ -1,0 +1,368 @@
+//! Writes: what a batch may hold, and the writer thread with its group commit.
+//!
+//! After a failed commit every batch of the group is told "not saved", the connection is closed and opened anew, and
+//! nothing is repeated. The reader's connection stays open meanwhile on purpose: it keeps the WAL index as it was, so
+//! frames whose sync failed are overwritten by the next commit instead of being taken for valid by a recovery.
+
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, ErrorCode, params};
+
+use super::disk::Place;
+use super::{Committed, Job, StoreError};
+
+/// Payload bytes of one batch; larger work is split by the caller.
+pub const MAX_BATCH_BYTES: usize = 64 << 20;
+
+/// A group stops taking queued batches here, so that one commit stays short.
+const MAX_GROUP_BYTES: usize = 16 << 20;
+
+/// Where this device stands in a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkspaceState {
+    /// Asked to join, not admitted yet.
+    Pending,
+    /// A member, as far as the log here says.
+    Member,
+    /// Removed by others, or left.
+    Removed,
+    /// The workspace was closed.
+    Closed,
+}
+
+impl WorkspaceState {
+    pub(super) fn to_number(self) -> i64 {
+        match self {
+            WorkspaceState::Pending => 0,
+            WorkspaceState::Member => 1,
+            WorkspaceState::Removed => 2,
+            WorkspaceState::Closed => 3,
+        }
+    }
+
+    pub(super) fn from_number(number: i64) -> Option<Self> {
+        [Self::Pending, Self::Member, Self::Removed, Self::Closed].into_iter().find(|s| s.to_number() == number)
+    }
+}
+
+/// One workspace as the list shows it: derived from the log, kept so that listing folds nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceRow {
+    /// Workspace id.
+    pub id: [u8; 32],
+    /// Current name.
+    pub name: String,
+    /// Current description.
+    pub description: String,
+    /// Unix milliseconds of its founding.
+    pub created_ms: i64,
+    /// Unix milliseconds of the last edit known here.
+    pub updated_ms: i64,
+    /// Where this device stands.
+    pub state: WorkspaceState,
+    /// Whatever else the engine wants beside the list, in its own encoding.
+    pub summary: Vec<u8>,
+}
+
+/// One write. All are idempotent: the same batch twice leaves the same rows.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Appends an op; an id already there is left as it is.
+    Op {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// Op id.
+        id: [u8; 32],
+        /// Canonical bytes.
+        bytes: Arc<[u8]>,
+    },
+    /// Removes an op row found damaged, so that it can be fetched again. Rebuilds the log's indexes: for repair only.
+    DropOp {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// Op id as it was read.
+        id: [u8; 32],
+    },
+    /// Inserts or replaces a workspace's row.
+    Workspace(WorkspaceRow),
+    /// Removes everything of a workspace from this device.
+    DeleteWorkspace([u8; 32]),
+    /// Remembers what this device and a peer last had in common.
+    SyncPeer {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// The peer's device id.
+        device: [u8; 32],
+        /// Op ids of the common frontier.
+        common: Vec<[u8; 32]>,
+    },
+    /// Remembers when a member was last heard. Never moves backwards.
+    LastSeen {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// The member's device id.
+        device: [u8; 32],
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// Inserts or replaces a join that is not through yet.
+    PendingJoin {
+        /// The invitation link, secret included.
+        link: String,
+        /// Workspace id, where the link names one.
+        workspace: Option<[u8; 32]>,
+        /// Unix milliseconds of the first attempt.
+        since_ms: i64,
+        /// Stable code of why it is still pending.
+        code: String,
+        /// The same in words.
+        message: String,
+    },
+    /// Forgets a pending join.
+    DropPendingJoin {
+        /// The invitation link.
+        link: String,
+    },
+    /// Keeps what this device needs to honour an invitation that it issued.
+    InviteSecret {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// Invitation id.
+        invite: [u8; 32],
+        /// The secret, in the engine's encoding.
+        secret: Vec<u8>,
+    },
+    /// Forgets an invitation's secret.
+    DropInviteSecret {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// Invitation id.
+        invite: [u8; 32],
+    },
+    /// A local value of one workspace, never synced; `None` removes it.
+    Note {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// Name of the value.
+        key: String,
+        /// The value.
+        value: Option<Vec<u8>>,
+    },
+    /// A value of this device; `None` removes it.
+    Setting {
+        /// Name of the value.
+        key: String,
+        /// The value.
+        value: Option<Vec<u8>>,
+    },
+}
+
+/// Writes that become durable together.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Applied in order.
+    pub writes: Vec<Write>,
+}
+
+impl Batch {
+    /// A batch of one write.
+    pub fn one(write: Write) -> Self {
+        Batch { writes: vec![write] }
+    }
+
+    /// Payload bytes, roughly: what the bounds count.
+    pub fn bytes(&self) -> usize {
+        self.writes.iter().map(Write::payload_bytes).sum()
+    }
+}
+
+impl Write {
+    fn payload_bytes(&self) -> usize {
+        64 + match self {
+            Write::Op { bytes, .. } => bytes.len(),
+            Write::Workspace(row) => row.name.len() + row.description.len() + row.summary.len(),
+            Write::SyncPeer { common, .. } => common.len() * 32,
+            Write::PendingJoin { link, code, message, .. } => link.len() + code.len() + message.len(),
+            Write::DropPendingJoin { link } => link.len(),
+            Write::InviteSecret { secret, .. } => secret.len(),
+            Write::Note { key, value, .. } | Write::Setting { key, value } => {
+                key.len() + value.as_ref().map_or(0, Vec::len)
+            }
+            Write::DropOp { .. }
+            | Write::DeleteWorkspace(_)
+            | Write::LastSeen { .. }
+            | Write::DropInviteSecret { .. } => 0,
+        }
+    }
+}
+
+/// What the writer writes to.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// Shared with the reader.
+    Memory(Arc<Mutex<Connection>>),
+    /// The writer's own connection; `None` after a failure, until it can be opened again.
+    File { place: Place, connection: Option<Connection> },
+}
+
+/// The writer thread: ends when every sender is gone and the queue is empty.
+pub(super) fn run(mut target: Target, jobs: &Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let mut bytes = first.batch.bytes();
+        let mut group = vec![first];
+        while bytes < MAX_GROUP_BYTES {
+            let Ok(next) = jobs.try_recv() else { break };
+            bytes += next.batch.bytes();
+            group.push(next);
+        }
+        let result = commit(&mut target, &group);
+        for job in group {
+            (job.done)(result.clone().map(Committed));
+        }
+    }
+}
+
+fn commit(target: &mut Target, group: &[Job]) -> Result<(), StoreError> {
+    match target {
+        Target::Memory(shared) => {
+            let mut connection = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            transact(&mut connection, group).map_err(not_saved)
+        }
+        Target::File { place, connection } => {
+            let mut open = match connection.take() {
+                Some(open) => open,
+                None => {
+                    place.connect().map_err(|e| StoreError::NotSaved { reason: e.to_string(), disk_full: false })?
+                }
+            };
+            match transact(&mut open, group) {
+                Ok(()) => {
+                    *connection = Some(open);
+                    Ok(())
+                }
+                Err(error) => {
+                    tracing::error!(%error, batches = group.len(), "commit failed");
+                    drop(open);
+                    *connection = place.connect().ok();
+                    Err(not_saved(error))
+                }
+            }
+        }
+    }
+}
+
+fn not_saved(error: rusqlite::Error) -> StoreError {
+    let code = error.sqlite_error_code();
+    let reason = match code {
+        Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => format!("the disk reported an error ({error})"),
+        Some(ErrorCode::ReadOnly) => "the data folder cannot be written".to_owned(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!("the database is damaged ({error})"),
+        _ => error.to_string(),
+    };
+    StoreError::NotSaved { reason, disk_full: code == Some(ErrorCode::DiskFull) }
+}
+
+fn transact(connection: &mut Connection, group: &[Job]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for job in group {
+        // A damaged id stands in its row but not in the indexes, which would keep the row from going.
+        if job.batch.writes.iter().any(|write| matches!(write, Write::DropOp { .. })) {
+            transaction.execute_batch("REINDEX op")?;
+        }
+        for write in &job.batch.writes {
+            apply(&transaction, write)?;
+        }
+    }
+    transaction.commit()
+}
+
+fn apply(db: &Connection, write: &Write) -> rusqlite::Result<()> {
+    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values).map(drop);
+    match write {
+        Write::Op { workspace, id, bytes } => append(db, workspace, id, bytes),
+        Write::DropOp { workspace, id } => {
+            run("DELETE FROM op WHERE id = ?2 AND workspace = ?1", params![workspace, id])
+        }
+        Write::Workspace(row) => run(
+            "INSERT OR REPLACE INTO workspace (id, name, description, created_ms, updated_ms, state, summary)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![row.id, row.name, row.description, row.created_ms, row.updated_ms, row.state.to_number(), row.summary],
+        ),
+        Write::DeleteWorkspace(id) => delete_workspace(db, id),
+        Write::SyncPeer { workspace, device, common } => run(
+            "INSERT INTO peer (workspace, device, common) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET common = excluded.common",
+            params![workspace, device, common.concat()],
+        ),
+        Write::LastSeen { workspace, device, at_ms } => run(
+            "INSERT INTO peer (workspace, device, last_seen_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET last_seen_ms = max(coalesce(last_seen_ms, excluded.last_seen_ms), excluded.last_seen_ms)",
+            params![workspace, device, at_ms],
+        ),
+        Write::PendingJoin { link, workspace, since_ms, code, message } => run(
+            "INSERT OR REPLACE INTO pending_join (link, workspace, since_ms, code, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![link, workspace, since_ms, code, message],
+        ),
+        Write::DropPendingJoin { link } => run("DELETE FROM pending_join WHERE link = ?1", params![link]),
+        Write::InviteSecret { workspace, invite, secret } => run(
+            "INSERT OR REPLACE INTO invite (workspace, invite, secret) VALUES (?1, ?2, ?3)",
+            params![workspace, invite, secret],
+        ),
+        Write::DropInviteSecret { workspace, invite } => {
+            run("DELETE FROM invite WHERE workspace = ?1 AND invite = ?2", params![workspace, invite])
+        }
+        Write::Note { workspace, key, value: Some(value) } => run(
+            "INSERT OR REPLACE INTO note (workspace, key, value) VALUES (?1, ?2, ?3)",
+            params![workspace, key, value],
+        ),
+        Write::Note { workspace, key, value: None } => {
+            run("DELETE FROM note WHERE workspace = ?1 AND key = ?2", params![workspace, key])
+        }
+        Write::Setting { key, value: Some(value) } => {
+            run("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)", params![key, value])
+        }
+        Write::Setting { key, value: None } => run("DELETE FROM setting WHERE key = ?1", params![key]),
+    }
+}
+
+/// Adds an op that may be there already.
+///
+/// `quick_check` compares no index with its table. A damaged index may claim an op that no reader finds; without a
+/// look, that op could never come back.
+fn append(db: &Connection, workspace: &[u8; 32], id: &[u8; 32], bytes: &[u8]) -> rusqlite::Result<()> {
+    let mut insert =
+        db.prepare_cached("INSERT INTO op (workspace, id, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    if insert.execute(params![workspace, id, bytes])? == 1 {
+        return Ok(());
+    }
+    let found = db
+        .prepare_cached(
+            "SELECT EXISTS (
+                SELECT 1 FROM op AS kept INDEXED BY op_by_workspace
+                WHERE kept.workspace = ?1 AND kept.id = ?2
+                    AND kept.seq = (SELECT seq FROM op INDEXED BY op_by_id WHERE id = ?2 AND workspace = ?1)
+             )",
+        )?
+        .query_row(params![workspace, id], |row| row.get::<_, bool>(0))?;
+    if !found {
+        db.execute_batch("REINDEX op")?;
+        insert.execute(params![workspace, id, bytes])?;
+    }
+    Ok(())
+}
+
+fn delete_workspace(db: &Connection, id: &[u8; 32]) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM op WHERE workspace = ?1",
+        "DELETE FROM peer WHERE workspace = ?1",
+        "DELETE FROM pending_join WHERE workspace = ?1",
+        "DELETE FROM invite WHERE workspace = ?1",
+        "DELETE FROM note WHERE workspace = ?1",
+        "DELETE FROM workspace WHERE id = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([id])?;
+    }
+    Ok(())
+}

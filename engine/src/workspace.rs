@@ -1,0 +1,449 @@
+//! One workspace inside the actor: its replica, its document, the sessions that write into it, and what is owed.
+//!
+//! The way of an edit: bytes from a window or from a verb are parsed by the gate and gathered; a flush judges them,
+//! signs them as one op and takes it into the replica; what the replica says to fold goes into the document and to the
+//! windows; the batch goes to the store. "Saved" waits for the commit, sending does not.
+//!
+//! Deliberately absent: the network and the store themselves; `Effects` says what the actor must hand to them.
+
+mod views;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use omniscope_protocol::gate::Update;
+use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
+use omniscope_protocol::op::{Body, Op, Part};
+use omniscope_protocol::replica::{AuthorError, LocalSession, Output, Replica};
+
+use crate::api::ApiError;
+use crate::doc::Document;
+use crate::store::{Store, Write};
+
+pub(crate) use views::{Stated, is_color, legible_color, role_name};
+
+/// With peers online, edits that follow one within this span share an op.
+pub(crate) const GATHER_ONLINE_MS: u64 = 30;
+/// Alone, edits gather this long.
+pub(crate) const GATHER_ALONE_MS: u64 = 1000;
+/// Bytes of edits gathered before they are signed at once.
+const MAX_GATHERED_BYTES: usize = 128 * 1024;
+/// Bytes of one edit's update, so that its op fits into gossip.
+const MAX_PART_BYTES: usize = 40 * 1024;
+/// Ops whose bytes are kept at hand for peers that are about to ask.
+const MAX_RECENT_OPS: usize = 512;
+
+/// Receives what a window must know about its document. Called on the actor's thread; must not block.
+pub trait DocumentSink: Send {
+    /// Hands over one message; false when nobody listens any more.
+    fn send(&self, message: DocumentMessage) -> bool;
+}
+
+/// What a window is told about its document.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DocumentMessage {
+    /// The whole state as a v1 update.
+    State(Vec<u8>),
+    /// A remote change as a v1 update.
+    Update(Vec<u8>),
+    /// The document was replaced: open a new one with this client id; `State` follows.
+    Reset { client: u64, reason: String },
+    /// So many of this document's pushes are durable.
+    Saved(u64),
+    /// A presence entry of somebody changed; null state: gone.
+    Awareness(serde_json::Value),
+    /// A push was refused and is not part of the document.
+    Refused { code: String, message: String },
+}
+
+/// A session that writes into the workspace: a window's, or the engine's own for verbs.
+pub(crate) struct Writer {
+    session: LocalSession,
+    gathered: Option<Update>,
+    /// When the gathered edits are due, in milliseconds of the actor's clock.
+    due: u64,
+    last_signed: u64,
+    pushes: u64,
+    sink: Option<Box<dyn DocumentSink>>,
+}
+
+/// What the actor must do after a workspace changed.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Rows to commit together.
+    pub(crate) writes: Vec<Write>,
+    /// Ops of this device, to be published.
+    pub(crate) publish: Vec<Arc<[u8]>>,
+    /// Whose edits were folded.
+    pub(crate) folded: BTreeSet<DeviceId>,
+    /// How many ops were folded.
+    pub(crate) folds: usize,
+    pub(crate) membership: bool,
+    pub(crate) profiles: bool,
+    /// The document was rebuilt.
+    pub(crate) rebuilt: bool,
+}
+
+/// The key under which verbs write.
+const OWN: u32 = 0;
+
+/// One open workspace.
+pub(crate) struct Workspace {
+    pub(crate) replica: Replica,
+    pub(crate) document: Document,
+    writers: BTreeMap<u32, Writer>,
+    recent: BTreeMap<OpId, Arc<[u8]>>,
+    recent_order: std::collections::VecDeque<OpId>,
+    pub(crate) stated: Stated,
+    /// Whether the last commit failed; nothing is called saved until one goes through.
+    pub(crate) unsaved: Vec<Write>,
+    /// Pushes by writer that wait for the commit of the first n ops.
+    owed: Vec<(u32, u32, u64)>,
+}
+
+impl Workspace {
+    /// An open workspace around a replica whose ops were loaded or are to come.
+    pub(crate) fn new(replica: Replica, key: &DeviceKey, nonce: [u8; 16]) -> Self {
+        let session = LocalSession::new(&replica.workspace(), key, nonce);
+        let document = Document::new(session.client());
+        let own = Writer::new(session, None);
+        Self {
+            replica,
+            document,
+            writers: BTreeMap::from([(OWN, own)]),
+            recent: BTreeMap::new(),
+            recent_order: std::collections::VecDeque::new(),
+            stated: Stated::default(),
+            unsaved: Vec::new(),
+            owed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> WorkspaceId {
+        self.replica.workspace()
+    }
+
+    /// Folds everything that is accepted, from the store. For opening, and after voids.
+    pub(crate) fn rebuild(&mut self, store: &Store) -> Result<(), ApiError> {
+        let mut document = Document::new(self.document.client_id());
+        for update in self.updates(store, &self.replica.fold_order())? {
+            fold(&mut document, &update);
+        }
+        self.document = document;
+        self.stated = Stated::default();
+        Ok(())
+    }
+
+    /// The document as it was when a version was named.
+    pub(crate) fn at_version(&self, store: &Store, version: &OpId) -> Result<Document, ApiError> {
+        let mut document = Document::new(1);
+        for update in self.updates(store, &self.replica.fold_order_at(version))? {
+            fold(&mut document, &update);
+        }
+        Ok(document)
+    }
+
+    fn updates(&self, store: &Store, ids: &[OpId]) -> Result<Vec<Vec<u8>>, ApiError> {
+        let mut updates = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(1024) {
+            for bytes in self.op_bytes(store, chunk) {
+                if let Ok(Op { body: Body::Edit { update, .. }, .. }) = Op::decode_trusted(&bytes) {
+                    updates.push(update);
+                }
+            }
+        }
+        if updates.len() < ids.len() {
+            return Err(ApiError::new("log_damaged", "some ops cannot be read from this computer's database"));
+        }
+        Ok(updates)
+    }
+
+    /// The bytes of ops, as far as they are at hand or stored.
+    pub(crate) fn op_bytes(&self, store: &Store, ids: &[OpId]) -> Vec<Arc<[u8]>> {
+        let stored: Vec<[u8; 32]> = ids.iter().filter(|id| !self.recent.contains_key(id)).map(|id| id.0).collect();
+        let mut stored = match store.ops_by_id(&self.id().0, &stored) {
+            Ok(rows) => rows.into_iter(),
+            Err(error) => {
+                tracing::error!(%error, "ops cannot be read");
+                Vec::new().into_iter()
+            }
+        };
+        let bytes = ids.iter().filter_map(|id| match self.recent.get(id) {
+            Some(bytes) => Some(Arc::clone(bytes)),
+            None => stored.next().flatten().map(Arc::from),
+        });
+        bytes.collect()
+    }
+
+    fn remember(&mut self, op: &Op) {
+        if self.recent.insert(op.id, Arc::clone(&op.bytes)).is_none() {
+            self.recent_order.push_back(op.id);
+        }
+    }
+
+    /// Forgets bytes of ops that are committed and not recent.
+    pub(crate) fn trim_recent(&mut self) {
+        while self.replica.all_committed() && self.recent_order.len() > MAX_RECENT_OPS {
+            if let Some(id) = self.recent_order.pop_front() {
+                self.recent.remove(&id);
+            }
+        }
+    }
+
+    // ---- writing
+
+    /// Opens a session for a window and hands it the state.
+    pub(crate) fn open_window(
+        &mut self,
+        handle: u32,
+        key: &DeviceKey,
+        nonce: [u8; 16],
+        sink: Box<dyn DocumentSink>,
+    ) -> u64 {
+        let session = LocalSession::new(&self.id(), key, nonce);
+        let client = session.client();
+        sink.send(DocumentMessage::State(self.document.state_update()));
+        self.writers.insert(handle, Writer::new(session, Some(sink)));
+        client
+    }
+
+    pub(crate) fn close_window(&mut self, handle: u32) {
+        self.writers.remove(&handle);
+    }
+
+    pub(crate) fn windows(&self) -> impl Iterator<Item = u32> + '_ {
+        self.writers.keys().copied().filter(|h| *h != OWN)
+    }
+
+    /// Takes bytes that a window made. They are gathered; the number counts this window's pushes.
+    pub(crate) fn push(&mut self, handle: u32, bytes: &[u8], now: u64, online: bool) -> Result<u64, ApiError> {
+        let update = Update::parse(bytes).map_err(|e| ApiError::new(e.code(), e.to_string()))?;
+        let writer =
+            self.writers.get_mut(&handle).ok_or_else(|| ApiError::new("no_document", "the document is closed"))?;
+        writer.gather(update, now, online);
+        writer.pushes += 1;
+        Ok(writer.pushes)
+    }
+
+    /// Takes an edit that was made on the engine's own document.
+    pub(crate) fn push_own(&mut self, bytes: &[u8], now: u64, online: bool) -> Result<(), ApiError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.push(OWN, bytes, now, online).map(|_| ())
+    }
+
+    /// When the next gathered edits are due.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        self.writers.values().filter(|w| w.gathered.is_some()).map(|w| w.due).min()
+    }
+
+    /// Signs what is due by `now`; everything if `now` is `u64::MAX`.
+    pub(crate) fn flush(&mut self, store: &Store, key: &DeviceKey, now: u64, clock: u64, effects: &mut Effects) {
+        let due: Vec<u32> =
+            self.writers.iter().filter(|(_, w)| w.gathered.is_some() && w.due <= now).map(|(h, _)| *h).collect();
+        for handle in due {
+            self.sign_gathered(handle, store, key, clock, effects);
+        }
+    }
+
+    fn sign_gathered(&mut self, handle: u32, store: &Store, key: &DeviceKey, clock: u64, effects: &mut Effects) {
+        let Some(writer) = self.writers.get_mut(&handle) else { return };
+        let Some(update) = writer.gathered.take() else { return };
+        writer.last_signed = clock;
+        let mut session = writer.session.clone();
+        if let Err(refusal) = self.replica.check_own(&session, &update) {
+            self.refuse(handle, refusal.code(), &refusal.to_string(), store, key);
+            return;
+        }
+        let parts = if update.encoded_len() > MAX_PART_BYTES { update.split(MAX_PART_BYTES) } else { vec![update] };
+        let count = parts.len() as u16;
+        let mut out = Vec::new();
+        for (index, part) in parts.into_iter().enumerate() {
+            let part_of = Part { index: index as u16, count };
+            let body = Body::Edit { adopts: Vec::new(), part: part_of, update: part.encode() };
+            if let Err(error) = self.replica.author(key, &mut session, body, &mut out) {
+                self.carry_out(&out, Some(handle), store, effects);
+                let code = if error == AuthorError::SessionOver { "session_over" } else { "not_signed" };
+                self.refuse(handle, code, &error.to_string(), store, key);
+                return;
+            }
+        }
+        if let Some(writer) = self.writers.get_mut(&handle) {
+            writer.session = session;
+            self.owed.push((self.replica.len() as u32, handle, writer.pushes));
+        }
+        self.carry_out(&out, Some(handle), store, effects);
+    }
+
+    /// Signs an op of the engine's own session that is no edit.
+    pub(crate) fn say(
+        &mut self,
+        body: Body,
+        store: &Store,
+        key: &DeviceKey,
+        effects: &mut Effects,
+    ) -> Result<OpId, ApiError> {
+        let mut out = Vec::new();
+        let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
+        let mut result = self.replica.author(key, &mut own.session, body.clone(), &mut out);
+        if result == Err(AuthorError::SessionOver) {
+            self.renew(OWN, key);
+            let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
+            result = self.replica.author(key, &mut own.session, body, &mut out);
+        }
+        self.carry_out(&out, Some(OWN), store, effects);
+        result.map_err(|e| ApiError::new("not_signed", e.to_string()))
+    }
+
+    /// A session that cannot go on is replaced; its window reloads from what counts.
+    fn refuse(&mut self, handle: u32, code: &str, message: &str, store: &Store, key: &DeviceKey) {
+        tracing::warn!(code, message, "an edit of this device was refused");
+        self.renew(handle, key);
+        if let Err(error) = self.rebuild(store) {
+            tracing::error!(%error, "the document cannot be rebuilt");
+        }
+        if let Some(Writer { sink: Some(sink), session, .. }) = self.writers.get(&handle) {
+            sink.send(DocumentMessage::Refused { code: code.to_owned(), message: message.to_owned() });
+            sink.send(DocumentMessage::Reset { client: session.client(), reason: message.to_owned() });
+            sink.send(DocumentMessage::State(self.document.state_update()));
+        }
+    }
+
+    fn renew(&mut self, handle: u32, key: &DeviceKey) {
+        let mut nonce = [0; 16];
+        // Without randomness no session may open: two with one nonce would be a fork.
+        if getrandom::fill(&mut nonce).is_err() {
+            return;
+        }
+        let workspace = self.id();
+        if let Some(writer) = self.writers.get_mut(&handle) {
+            writer.session = LocalSession::new(&workspace, key, nonce);
+            writer.gathered = None;
+            if handle == OWN {
+                self.document = Document::new(writer.session.client());
+            }
+        }
+    }
+
+    // ---- folding
+
+    /// Takes in foreign ops and carries out what follows.
+    pub(crate) fn carry_out(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
+        let mut rebuild = false;
+        for output in out {
+            match output {
+                Output::Persist(op) => {
+                    self.remember(op);
+                    if from.is_some() {
+                        effects.publish.push(Arc::clone(&op.bytes));
+                    }
+                    let (workspace, id) = (self.id().0, op.id.0);
+                    effects.writes.push(Write::Op { workspace, id, bytes: Arc::clone(&op.bytes) });
+                }
+                Output::Fold(id) if !rebuild => {
+                    if let Some(author) = self.fold_op(id, from, store) {
+                        effects.folded.insert(author);
+                        effects.folds += 1;
+                    }
+                }
+                Output::Rebuild => rebuild = true,
+                Output::MembershipChanged => effects.membership = true,
+                Output::ProfileChanged(_) => effects.profiles = true,
+                Output::Fold(_) | Output::VersionNamed(_) => {}
+            }
+        }
+        if rebuild {
+            effects.rebuilt = true;
+            self.reset_all(store);
+        }
+    }
+
+    fn fold_op(&mut self, id: &OpId, from: Option<u32>, store: &Store) -> Option<DeviceId> {
+        let bytes = self.op_bytes(store, &[*id]).pop()?;
+        let Ok(Op { author, body: Body::Edit { update, .. }, .. }) = Op::decode_trusted(&bytes) else { return None };
+        // The document and the windows get what the gate wrote, never what it read.
+        let update = Update::parse(&update).ok()?.encode();
+        if from != Some(OWN) {
+            fold(&mut self.document, &update);
+        }
+        self.stated = Stated::default();
+        self.writers.retain(|handle, writer| {
+            let listens = Some(*handle) != from && *handle != OWN;
+            let sent = !listens || writer.sink.as_ref().is_none_or(|s| s.send(DocumentMessage::Update(update.clone())));
+            sent || *handle == OWN
+        });
+        Some(author)
+    }
+
+    /// Replaces every window's document by what counts now; each goes on in a new session.
+    fn reset_all(&mut self, store: &Store) {
+        if let Err(error) = self.rebuild(store) {
+            tracing::error!(%error, "the document cannot be rebuilt");
+        }
+    }
+
+    /// After a rebuild: all windows go on in new sessions.
+    pub(crate) fn reset_windows(&mut self, key: &DeviceKey, reason: &str) {
+        for handle in self.windows().collect::<Vec<_>>() {
+            self.renew(handle, key);
+            if let Some(Writer { sink: Some(sink), session, .. }) = self.writers.get(&handle) {
+                sink.send(DocumentMessage::Reset { client: session.client(), reason: reason.to_owned() });
+                sink.send(DocumentMessage::State(self.document.state_update()));
+            }
+        }
+    }
+
+    /// Hands a presence entry to the windows.
+    pub(crate) fn tell_windows(&self, message: &DocumentMessage) {
+        for sink in self.writers.values().filter_map(|w| w.sink.as_ref()) {
+            sink.send(message.clone());
+        }
+    }
+
+    /// Notes a commit of the first `count` ops and tells windows what is durable.
+    pub(crate) fn committed(&mut self, count: u32) {
+        self.replica.note_committed(count);
+        let (done, waiting): (Vec<_>, Vec<_>) = self.owed.drain(..).partition(|(n, _, _)| *n <= count);
+        self.owed = waiting;
+        for (_, handle, pushes) in done {
+            if let Some(sink) = self.writers.get(&handle).and_then(|w| w.sink.as_ref()) {
+                sink.send(DocumentMessage::Saved(pushes));
+            }
+        }
+        self.trim_recent();
+    }
+
+    /// Whether everything that was ever pushed is durable.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.unsaved.is_empty() && self.replica.all_committed() && self.writers.values().all(|w| w.gathered.is_none())
+    }
+}
+
+impl Writer {
+    fn new(session: LocalSession, sink: Option<Box<dyn DocumentSink>>) -> Self {
+        Self { session, gathered: None, due: 0, last_signed: 0, pushes: 0, sink }
+    }
+
+    /// With peers online the first edit after a pause is due at once; alone, edits gather longer.
+    fn gather(&mut self, update: Update, now: u64, online: bool) {
+        match &mut self.gathered {
+            Some(gathered) => gathered.append(update),
+            none => {
+                let span = if online { GATHER_ONLINE_MS } else { GATHER_ALONE_MS };
+                self.due = if online { (self.last_signed + span).max(now) } else { now + span };
+                *none = Some(update);
+            }
+        }
+        if self.gathered.as_ref().is_some_and(|g| g.encoded_len() > MAX_GATHERED_BYTES) {
+            self.due = now;
+        }
+    }
+}
+
+fn fold(document: &mut Document, update: &[u8]) {
+    if let Err(error) = document.apply(update) {
+        // The gate and the replica let only what fits through, so this is a defect; the log stays the truth.
+        tracing::error!(%error, "an accepted edit does not fit the document");
+    }
+}

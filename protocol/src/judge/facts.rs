@@ -1,0 +1,457 @@
+//! The ops taken in, and what follows from the shape of an op alone: rank, structure, place in an admission chain.
+//!
+//! All of it is settled when an op arrives and never changes. Deliberately absent: whether an op counts, which depends
+//! on the other ops around it (`lens.rs`).
+
+use super::fact::{Author, Fact, FactKind, Id, Role};
+use super::rules::{Rule, Rules};
+use crate::causal::{Causal, Node};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(super) const NO_DEED: u32 = u32::MAX;
+pub(super) const EDIT: u8 = 1;
+pub(super) const STRUCTURAL: u8 = 2;
+pub(super) const CLEAN: u8 = 4;
+pub(super) const WELL_FORMED: u8 = 8;
+pub(super) const UNCUT: u8 = 16;
+
+/// What is kept for every op.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Op {
+    pub(super) author: u32,
+    /// The membership ops in its past, as a number of `Views`.
+    pub(super) view: u32,
+    /// Its entry in `deeds`, if it is a membership op.
+    pub(super) deed: u32,
+    /// How many of the ops that name it as a dep are held, plus one if it endorses by itself.
+    pub(super) support: u32,
+    pub(super) flags: u8,
+}
+
+impl Op {
+    pub(super) fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeedKind {
+    /// Also a Leave: a set_role to none of its author, without a cap.
+    SetRole,
+    Invite,
+    Revoke,
+    Admit,
+}
+
+/// A membership op, its references resolved to nodes of its past (none if they are not in it).
+#[derive(Clone, Debug)]
+pub(super) struct Deed {
+    pub(super) node: Node,
+    pub(super) kind: DeedKind,
+    pub(super) author: u32,
+    pub(super) subject: Option<u32>,
+    pub(super) role: Role,
+    pub(super) cap: Option<Node>,
+    pub(super) invite: Option<Node>,
+    pub(super) proof: Option<Node>,
+    pub(super) max_uses: Option<u32>,
+    pub(super) attester: Option<u32>,
+    /// Of a structural admission: its place in its attester's chain, from 1.
+    pub(super) index: u32,
+    /// Of a structural owner grant: how many grants lie between it and the genesis (Rule R2).
+    pub(super) length: Option<u32>,
+    /// Structural and clean: only such ops can ever count.
+    pub(super) sound: bool,
+    /// Names no cap, as only a genesis may (naming an unknown one is something else).
+    pub(super) capless: bool,
+    pub(super) leave: bool,
+}
+
+impl Deed {
+    /// Whether its author lowers itself: a resignation or a Leave.
+    pub(super) fn resigns(&self) -> bool {
+        self.kind == DeedKind::SetRole && self.subject == Some(self.author) && self.role < Role::Owner
+    }
+
+    pub(super) fn is_owner_grant(&self) -> bool {
+        self.kind == DeedKind::SetRole && self.role == Role::Owner
+    }
+}
+
+type Nodes = Vec<Node>;
+
+/// All ops and the indexes over them. The lists hold sound ops only, ascending, except where said.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) causal: Causal,
+    pub(super) ops: Vec<Op>,
+    pub(super) deeds: Vec<Deed>,
+    pub(super) ids: Vec<Id>,
+    pub(super) nodes: BTreeMap<Id, Node>,
+    pub(super) authors: Vec<Author>,
+    pub(super) author_numbers: BTreeMap<Author, u32>,
+    /// Set_roles, and set_roles with admissions, by subject.
+    pub(super) set_roles: Vec<Nodes>,
+    pub(super) grants: Vec<Nodes>,
+    /// Owner ops: all, by the cap they name, by author.
+    pub(super) owner_ops: Nodes,
+    pub(super) by_cap: BTreeMap<Node, Nodes>,
+    pub(super) owner_ops_by: BTreeMap<u32, Nodes>,
+    /// Admissions by invite, author and proof; revocations by invite.
+    pub(super) admits: BTreeMap<Node, Nodes>,
+    pub(super) admits_by: BTreeMap<u32, Nodes>,
+    pub(super) admits_under: BTreeMap<Node, Nodes>,
+    pub(super) revocations: BTreeMap<Node, Nodes>,
+    /// Structural ones, sound or not: admissions by (author, invite, proof), and grants by subject.
+    pub(super) admit_chains: BTreeMap<(u32, Node, Option<Node>), Nodes>,
+    pub(super) structural_grants: Vec<Nodes>,
+    /// Edits by author and chain.
+    pub(super) edits_by: BTreeMap<(u32, u32), Nodes>,
+    /// What edits adopt, of what was known to them.
+    pub(super) adopts: BTreeMap<Node, Box<[Node]>>,
+    /// The heads among the edits in the past of each op that is no edit itself; absent where there is none.
+    edit_heads: BTreeMap<Node, Arc<[Node]>>,
+    pub(super) rules: Rules,
+}
+
+impl Facts {
+    pub(super) fn op(&self, node: Node) -> &Op {
+        &self.ops[node.index()]
+    }
+
+    pub(super) fn deed(&self, node: Node) -> Option<&Deed> {
+        self.deeds.get(self.op(node).deed as usize)
+    }
+
+    /// The membership op that a resolved reference of a structural op leads to.
+    pub(super) fn deed_at(&self, node: Node) -> &Deed {
+        self.deed(node).expect("references of structural ops lead to membership ops")
+    }
+
+    pub(super) fn is_structural(&self, node: Node) -> bool {
+        self.op(node).is(STRUCTURAL)
+    }
+
+    pub(super) fn is_sound(&self, node: Node) -> bool {
+        self.deed(node).is_some_and(|deed| deed.sound)
+    }
+
+    pub(super) fn saw(&self, later: Node, earlier: Node) -> bool {
+        self.causal.saw(later, earlier)
+    }
+
+    pub(super) fn author_number(&mut self, author: Author) -> u32 {
+        if let Some(number) = self.author_numbers.get(&author) {
+            return *number;
+        }
+        let number = self.authors.len() as u32;
+        self.authors.push(author);
+        self.author_numbers.insert(author, number);
+        self.set_roles.push(Vec::new());
+        self.grants.push(Vec::new());
+        self.structural_grants.push(Vec::new());
+        number
+    }
+
+    /// Takes an op in: its record, its deed with references resolved, and whether it is structural.
+    pub(super) fn add(&mut self, fact: &Fact, deps: &[Node]) -> Node {
+        let author = self.author_number(fact.author);
+        // The author's own ops first: so the index's chains follow sessions, and stay few.
+        let (mut first, others): (Vec<Node>, Vec<Node>) = deps.iter().partition(|d| self.op(**d).author == author);
+        first.extend(others);
+        let node = self.causal.insert(&first);
+        self.ids.push(fact.id);
+        self.nodes.insert(fact.id, node);
+        let mut op = Op { author, view: 0, deed: NO_DEED, support: 0, flags: 0 };
+        if let FactKind::Edit { adopts } = &fact.kind {
+            op.flags = EDIT;
+            let mut known: Vec<Node> = adopts.iter().filter_map(|id| self.past_node(node, id)).collect();
+            known.sort_unstable();
+            if !known.is_empty() {
+                self.adopts.insert(node, known.into());
+            }
+            let chain = self.causal.place_of(node).0.0;
+            self.edits_by.entry((author, chain)).or_default().push(node);
+        } else {
+            self.note_edit_heads(node);
+        }
+        self.ops.push(op);
+        if let Some(deed) = self.resolve(node, author, &fact.kind) {
+            self.add_deed(deed);
+        }
+        node
+    }
+
+    fn past_node(&self, node: Node, id: &Id) -> Option<Node> {
+        self.nodes.get(id).copied().filter(|other| self.saw(node, *other))
+    }
+
+    fn resolve(&mut self, node: Node, author: u32, kind: &FactKind) -> Option<Deed> {
+        let past = |facts: &Self, id: &Option<Id>| id.as_ref().and_then(|id| facts.past_node(node, id));
+        let mut deed = Deed {
+            node,
+            author,
+            kind: DeedKind::SetRole,
+            subject: None,
+            role: Role::None,
+            cap: None,
+            invite: None,
+            proof: None,
+            max_uses: None,
+            attester: None,
+            index: 0,
+            length: None,
+            sound: false,
+            capless: false,
+            leave: false,
+        };
+        match kind {
+            FactKind::SetRole { subject, role, cap } => {
+                deed.subject = Some(self.author_number(*subject));
+                deed.role = *role;
+                deed.cap = past(self, cap);
+                deed.capless = cap.is_none();
+            }
+            FactKind::Invite { role, cap, max_uses, attester } => {
+                deed.kind = DeedKind::Invite;
+                deed.role = *role;
+                deed.cap = past(self, cap);
+                deed.max_uses = *max_uses;
+                deed.attester = attester.map(|a| self.author_number(a));
+            }
+            FactKind::RevokeInvite { invite, cap } => {
+                deed.kind = DeedKind::Revoke;
+                deed.cap = past(self, cap);
+                deed.invite = self.past_node(node, invite);
+            }
+            FactKind::Admit { invite, subject, proof } => {
+                deed.kind = DeedKind::Admit;
+                deed.subject = Some(self.author_number(*subject));
+                deed.invite = self.past_node(node, invite);
+                deed.proof = past(self, proof);
+                // A proof that is not in the past is none that counts, but it is not "no proof" either.
+                if proof.is_some() && deed.proof.is_none() {
+                    deed.invite = None;
+                }
+            }
+            FactKind::Leave => {
+                deed.subject = Some(author);
+                deed.leave = true;
+            }
+            FactKind::Edit { .. } | FactKind::Plain => return None,
+        }
+        Some(deed)
+    }
+
+    fn add_deed(&mut self, mut deed: Deed) {
+        let node = deed.node;
+        self.ops[node.index()].deed = self.deeds.len() as u32;
+        if self.structural(&deed) {
+            self.ops[node.index()].flags |= STRUCTURAL;
+            if deed.kind == DeedKind::Admit {
+                // Rule R17: an admission carries its invite's role and cap.
+                let invite = self.deed_at(deed.invite.expect("a structural admission names a known invite"));
+                (deed.role, deed.cap) = (invite.role, invite.cap);
+                deed.index = self.chain_index(&deed);
+                self.admit_chains.entry(chain_key(&deed)).or_default().push(node);
+            }
+            if deed.is_owner_grant() {
+                // Rule R2: one step further from the genesis than its cap.
+                deed.length = Some(deed.cap.map_or(0, |cap| self.deed_at(cap).length.map_or(0, |l| l + 1)));
+            }
+            if let (DeedKind::SetRole | DeedKind::Admit, Some(subject)) = (deed.kind, deed.subject) {
+                self.structural_grants[subject as usize].push(node);
+            }
+        }
+        self.deeds.push(deed);
+    }
+
+    /// Rule R3 Structure: an owner op names in its past a cap, a grant that made its author owner. The genesis makes
+    /// its author owner. A Leave needs some grant to its author in its past.
+    fn structural(&self, deed: &Deed) -> bool {
+        if deed.kind == DeedKind::Admit {
+            return self.structural_admit(deed);
+        }
+        let is_genesis = deed.node == Node(0);
+        if deed.leave {
+            return self.structural_grants[deed.author as usize].iter().any(|g| self.saw(deed.node, *g));
+        }
+        if is_genesis {
+            return deed.capless && deed.is_owner_grant() && deed.subject == Some(deed.author);
+        }
+        let capable = deed.cap.is_some_and(|cap| {
+            self.deed(cap).is_some_and(|g| g.length.is_some() && (g.subject == Some(deed.author) || self.off(Rule::R3)))
+        });
+        capable
+            && match deed.kind {
+                // Rule R13: a link gives viewer or editor; a limited one allows a use and names its attester.
+                DeedKind::Invite => {
+                    (matches!(deed.role, Role::Viewer | Role::Editor) || self.off(Rule::R13))
+                        && deed.max_uses.is_none_or(|max| max >= 1 && deed.attester.is_some())
+                }
+                DeedKind::Revoke => self.known_invite(deed).is_some(),
+                _ => true,
+            }
+    }
+
+    fn known_invite(&self, deed: &Deed) -> Option<&Deed> {
+        let invite = deed.invite.filter(|invite| self.is_structural(*invite))?;
+        self.deed(invite).filter(|deed| deed.kind == DeedKind::Invite)
+    }
+
+    /// Rule R14 Admit: by the link's attester without a proof, or by any member with a grant to it as proof; and it
+    /// depends on nothing but invite, proof and its own chain.
+    fn structural_admit(&self, deed: &Deed) -> bool {
+        let Some(invite) = self.known_invite(deed) else { return false };
+        let entitled = match invite.attester {
+            Some(attester) => (deed.author == attester || self.off(Rule::R14)) && deed.proof.is_none(),
+            None => deed.proof.is_some_and(|proof| {
+                self.is_structural(proof)
+                    && self.deed(proof).is_some_and(|g| {
+                        matches!(g.kind, DeedKind::SetRole | DeedKind::Admit) && g.subject == Some(deed.author)
+                    })
+            }),
+        };
+        entitled
+            && (self.off(Rule::R14)
+                || self
+                    .causal
+                    .deps(deed.node)
+                    .iter()
+                    .all(|dep| Some(*dep) == deed.invite || Some(*dep) == deed.proof || self.same_chain(*dep, deed)))
+    }
+
+    fn same_chain(&self, earlier: Node, deed: &Deed) -> bool {
+        self.is_structural(earlier)
+            && self.deed(earlier).is_some_and(|e| e.kind == DeedKind::Admit && chain_key(e) == chain_key(deed))
+    }
+
+    /// The place of a structural admission in its chain, from 1 (Rule R16).
+    fn chain_index(&self, deed: &Deed) -> u32 {
+        let mut before = self.causal.deps(deed.node).iter().filter(|dep| self.same_chain(**dep, deed));
+        let others = self.causal.deps(deed.node).len();
+        match (before.next(), before.next()) {
+            (Some(only), None) if others == 1 => self.deed_at(*only).index + 1,
+            _ => {
+                let chain = self.admit_chains.get(&chain_key(deed)).map_or(&[][..], Vec::as_slice);
+                1 + chain.iter().filter(|other| self.saw(deed.node, **other)).count() as u32
+            }
+        }
+    }
+
+    /// Enters an op into the lists of what may count, once it is known to be sound.
+    pub(super) fn list(&mut self, node: Node) {
+        let at = self.op(node).deed as usize;
+        self.deeds[at].sound = true;
+        let deed = self.deeds[at].clone();
+        if let (DeedKind::SetRole | DeedKind::Admit, Some(subject)) = (deed.kind, deed.subject) {
+            self.grants[subject as usize].push(node);
+            if deed.kind == DeedKind::SetRole {
+                self.set_roles[subject as usize].push(node);
+            }
+        }
+        if deed.kind != DeedKind::Admit {
+            self.owner_ops.push(node);
+            self.owner_ops_by.entry(deed.author).or_default().push(node);
+            if let Some(cap) = deed.cap {
+                self.by_cap.entry(cap).or_default().push(node);
+            }
+        }
+        let Some(invite) = deed.invite else { return };
+        if deed.kind == DeedKind::Revoke {
+            self.revocations.entry(invite).or_default().push(node);
+            return;
+        }
+        self.admits.entry(invite).or_default().push(node);
+        self.admits_by.entry(deed.author).or_default().push(node);
+        if let Some(proof) = deed.proof {
+            self.admits_under.entry(proof).or_default().push(node);
+        }
+    }
+
+    /// The sound admissions by a link.
+    pub(super) fn admits_of(&self, invite: Node) -> &[Node] {
+        self.admits.get(&invite).map_or(&[], Vec::as_slice)
+    }
+
+    /// Rule R2 Seniority: less is senior. The shorter path of grants from the genesis; of equal ones the first step
+    /// that differs, by (depth, hash).
+    pub(super) fn seniority(&self, a: Node, b: Node) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
+        }
+        if self.off(Rule::R2) {
+            return a.cmp(&b).reverse();
+        }
+        let length = |n| self.deed_at(n).length;
+        length(a).cmp(&length(b)).then_with(|| {
+            let (mut a, mut b) = (a, b);
+            loop {
+                match (self.deed_at(a).cap, self.deed_at(b).cap) {
+                    (Some(x), Some(y)) if x != y => (a, b) = (x, y),
+                    _ => return self.tie_break(a).cmp(&self.tie_break(b)),
+                }
+            }
+        })
+    }
+
+    fn tie_break(&self, grant: Node) -> (u32, &Id) {
+        (self.causal.depth(grant), &self.ids[grant.index()])
+    }
+
+    /// An order in which the validity of each op rests only on ops before it: owner ops by the seniority of their cap,
+    /// resignations first, then by depth; admissions after all owner ops, by depth.
+    pub(super) fn order_of_judging(&self, a: Node, b: Node) -> Ordering {
+        let (x, y) = (self.deed_at(a), self.deed_at(b));
+        let depth = || (self.causal.depth(a), a).cmp(&(self.causal.depth(b), b));
+        match (x.kind == DeedKind::Admit, y.kind == DeedKind::Admit) {
+            (true, true) => return depth(),
+            (false, false) => {}
+            (admit, other) => return admit.cmp(&other),
+        }
+        let caps = match (x.cap, y.cap) {
+            (Some(p), Some(q)) => self.seniority(p, q),
+            (p, q) => p.is_some().cmp(&q.is_some()),
+        };
+        caps.then_with(|| y.resigns().cmp(&x.resigns())).then_with(depth)
+    }
+
+    /// The edits nearest below an op: all edits in its past are among them or in their pasts. Not always minimal.
+    pub(super) fn edits_below(&self, node: Node) -> Vec<Node> {
+        self.edits_under(self.causal.deps(node))
+    }
+
+    /// The same for a set of deps, themselves included.
+    pub(super) fn edits_under(&self, deps: &[Node]) -> Vec<Node> {
+        let mut found = Vec::with_capacity(deps.len());
+        for dep in deps {
+            if self.op(*dep).is(EDIT) {
+                found.push(*dep);
+            } else if let Some(heads) = self.edit_heads.get(dep) {
+                found.extend_from_slice(heads);
+            }
+        }
+        found
+    }
+
+    fn note_edit_heads(&mut self, node: Node) {
+        let deps = self.causal.deps(node);
+        let shared = match deps {
+            [only] if !self.op(*only).is(EDIT) => self.edit_heads.get(only).cloned(),
+            _ => Some(self.causal.heads_of(&self.edits_under(deps)).into()),
+        };
+        if let Some(heads) = shared.filter(|heads: &Arc<[Node]>| !heads.is_empty()) {
+            self.edit_heads.insert(node, heads);
+        }
+    }
+
+    pub(super) fn off(&self, rule: Rule) -> bool {
+        self.rules.off(rule)
+    }
+}
+
+fn chain_key(deed: &Deed) -> (u32, Node, Option<Node>) {
+    (deed.author, deed.invite.expect("structural admissions name an invite"), deed.proof)
+}

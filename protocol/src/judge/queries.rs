@@ -1,0 +1,204 @@
+//! What callers ask of the judge. Nothing here changes anything.
+
+use super::Judge;
+use super::fact::{Author, Id, InviteState, Member, Role};
+use super::facts::{DeedKind, EDIT, WELL_FORMED};
+use super::lens::{Decided, Lens, Universe};
+use super::present::{accepted, settled};
+use crate::causal::Node;
+
+/// A frontier to build on that takes something void along, and what must be adopted by name for it (Rule R7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    pub deps: Vec<Node>,
+    pub adopts: Vec<Node>,
+}
+
+impl Judge {
+    /// The node of a known op.
+    pub fn node(&self, id: &Id) -> Option<Node> {
+        self.facts.nodes.get(id).copied()
+    }
+
+    /// The id of an op.
+    ///
+    /// # Panics
+    /// For a node of another judge, as all queries by node.
+    pub fn id(&self, node: Node) -> &Id {
+        &self.facts.ids[node.index()]
+    }
+
+    /// Who wrote an op.
+    pub fn author(&self, node: Node) -> Author {
+        self.facts.authors[self.facts.op(node).author as usize]
+    }
+
+    /// The author of the genesis; none before there is one.
+    pub fn founder(&self) -> Option<Author> {
+        self.facts.ops.first().map(|op| self.facts.authors[op.author as usize])
+    }
+
+    /// The role that somebody has, all known ops considered (Rule R9).
+    pub fn role(&self, author: &Author) -> Role {
+        self.facts.author_numbers.get(author).map_or(Role::None, |a| settled(self.lens().role(*a, None)))
+    }
+
+    /// The role that somebody had at an op, all known ops considered (Rule R9).
+    pub fn role_at(&self, author: &Author, node: Node) -> Role {
+        self.facts.author_numbers.get(author).map_or(Role::None, |a| settled(self.lens().role(*a, Some(node))))
+    }
+
+    /// Whether an op is an edit that counts (Rule R12).
+    pub fn accepted(&self, node: Node) -> bool {
+        accepted(&self.facts, node)
+    }
+
+    /// Whether an op is a membership op that counts (Rules R6 and R18).
+    pub fn valid(&self, node: Node) -> bool {
+        self.present.is_valid(&self.facts, node)
+    }
+
+    /// Whether an op is an edit that was clean and in order by its own past (Rule R10); never changes.
+    pub fn well_formed(&self, node: Node) -> bool {
+        self.facts.op(node).is(WELL_FORMED)
+    }
+
+    /// All edits that count, ascending.
+    pub fn accepted_edits(&self) -> impl Iterator<Item = Node> + '_ {
+        (0..self.facts.ops.len() as u32).map(Node).filter(|n| self.accepted(*n))
+    }
+
+    /// All membership ops that count, ascending.
+    pub fn valid_membership(&self) -> impl Iterator<Item = Node> + '_ {
+        self.facts.deeds.iter().map(|d| d.node).filter(|n| self.valid(*n))
+    }
+
+    /// Everybody whom any set_role, admission or Leave, valid or not, is about.
+    pub fn subjects(&self) -> Vec<Author> {
+        let mut numbers: Vec<u32> = self.facts.deeds.iter().filter_map(|d| d.subject).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().map(|n| self.facts.authors[n as usize]).collect()
+    }
+
+    /// What an honest author names as seen: the heads of accepted edits and of valid membership and plain ops whose
+    /// past holds accepted edits only. Ascending; empty before the genesis.
+    pub fn frontier(&self) -> impl ExactSizeIterator<Item = Node> + '_ {
+        self.present.frontier.iter().copied()
+    }
+
+    /// Whether an honest author may name an op as seen.
+    pub fn trusted(&self, node: Node) -> bool {
+        self.present.trusted(&self.facts, node)
+    }
+
+    /// What an editor names and adopts to take over void edits, given one or more of them, with all in their pasts.
+    pub fn adoption(&self, void: &[Node]) -> Adoption {
+        let mut tops: Vec<Node> = self.frontier().collect();
+        tops.extend_from_slice(void);
+        let deps = self.facts.causal.heads_of(&tops);
+        let mut known = std::collections::BTreeMap::new();
+        let adopts = loop {
+            let lens = self.lens_under(&deps, &known);
+            let need = match lens.void_edits(self.facts.edits_under(&deps), |_| true) {
+                Ok(found) => break found.unwrap_or_default(),
+                Err(need) => need,
+            };
+            let mut waiting = vec![need.0];
+            while let Some(node) = waiting.last() {
+                match self.lens_under(&deps, &known).decide(*node) {
+                    Ok(verdict) => {
+                        known.insert(*node, verdict & super::lens::VALID != 0);
+                        waiting.pop();
+                    }
+                    Err(before) => waiting.push(before.0),
+                }
+            }
+        };
+        Adoption { deps, adopts }
+    }
+
+    fn lens_under<'a>(&'a self, tops: &'a [Node], known: &'a std::collections::BTreeMap<Node, bool>) -> Lens<'a> {
+        Lens { facts: &self.facts, universe: Universe::Under(tops), decided: Decided::Some(known), view: None }
+    }
+
+    /// The senior live owner grant that somebody can act under; none if it is no owner.
+    pub fn live_cap(&self, author: &Author) -> Option<Node> {
+        let number = self.facts.author_numbers.get(author)?;
+        settled(self.lens().live_grants(*number)).first().copied()
+    }
+
+    /// All owners, by the seniority of their grants.
+    pub fn owners(&self) -> Vec<Author> {
+        let mut owners: Vec<Member> = self.members().into_iter().filter(|m| m.role == Role::Owner).collect();
+        owners.sort_by(|a, b| self.facts.seniority(a.grant, b.grant));
+        owners.into_iter().map(|m| m.author).collect()
+    }
+
+    /// Everybody whose role is at least viewer, in the order in which they were first heard of.
+    pub fn members(&self) -> Vec<Member> {
+        (0..self.facts.authors.len() as u32).filter_map(|n| self.member(n)).collect()
+    }
+
+    fn member(&self, number: u32) -> Option<Member> {
+        let author = self.facts.authors[number as usize];
+        let lens = self.lens();
+        let role = settled(lens.role(number, None));
+        if role == Role::None {
+            return None;
+        }
+        let live = settled(lens.live_grants(number));
+        if let Some(grant) = live.first() {
+            return Some(Member { author, role, grant: *grant });
+        }
+        let standing = settled(lens.standing(number, None));
+        let granted = standing.iter().filter(|g| g.kind == DeedKind::SetRole).min_by_key(|g| g.role);
+        let grant = granted.or_else(|| standing.iter().max_by_key(|g| g.role))?;
+        Some(Member { author, role, grant: grant.node })
+    }
+
+    /// What is known of a link; none if the op is no invite.
+    pub fn invite_state(&self, invite: Node) -> Option<InviteState> {
+        let deed = self.facts.deed(invite).filter(|d| d.kind == DeedKind::Invite)?;
+        let revocations = self.facts.revocations.get(&invite).map_or(&[][..], Vec::as_slice);
+        Some(InviteState {
+            issuer: self.facts.authors[deed.author as usize],
+            role: deed.role,
+            max_uses: deed.max_uses,
+            attester: deed.attester.map(|a| self.facts.authors[a as usize]),
+            valid: self.valid(invite),
+            issuer_alive: deed.sound && deed.cap.is_some_and(|cap| settled(self.lens().cap_alive(cap, None))),
+            revoked: revocations.iter().any(|r| self.valid(*r)),
+            used: self.used(invite),
+        })
+    }
+
+    /// How many valid admissions a link has.
+    pub fn used(&self, invite: Node) -> u32 {
+        self.facts.admits_of(invite).iter().filter(|a| self.valid(**a)).count() as u32
+    }
+
+    /// The place of an admission in its attester's chain, from 1; none if it is no structural admission.
+    pub fn admit_index(&self, admit: Node) -> Option<u32> {
+        self.facts.deed(admit).map(|d| d.index).filter(|i| *i > 0)
+    }
+
+    /// What an attester's next Admit by a link depends on (Rule R14): invite, proof and its own chain, as heads.
+    pub fn next_admit_deps(&self, attester: &Author, invite: Node, proof: Option<Node>) -> Vec<Node> {
+        let mut deps = vec![invite];
+        deps.extend(proof);
+        if let Some(number) = self.facts.author_numbers.get(attester) {
+            deps.extend(self.facts.admit_chains.get(&(*number, invite, proof)).into_iter().flatten());
+        }
+        self.facts.causal.heads_of(&deps)
+    }
+
+    /// Whether an op is an edit, counting or not.
+    pub fn is_edit(&self, node: Node) -> bool {
+        self.facts.op(node).is(EDIT)
+    }
+
+    fn lens(&self) -> Lens<'_> {
+        self.present.lens(&self.facts)
+    }
+}

@@ -1,0 +1,15 @@
+//! The pure rules of OmniScope: who said what, who may, what counts, what goes over the wire.
+//!
+//! Deliberately absent: clocks, randomness, files, sockets, threads. Time and secrets come in as arguments; what has
+//! to happen goes out as values.
+
+pub mod causal;
+pub mod codec;
+#[cfg(feature = "document")]
+pub mod gate;
+pub mod identity;
+pub mod invitation;
+pub mod judge;
+pub mod op;
+pub mod replica;
+pub mod wire;

@@ -1,0 +1,442 @@
+//! The signed op: one thing that one device said in one workspace, and what it had seen when it said so.
+//!
+//! Layout, in canonical form (`codec`): version, workspace, author, session, seq, prev, deps, kind, key id, body,
+//! signature. The id is the BLAKE3 hash of all these bytes. The signature covers everything before it under a domain
+//! tag for the kind. Admissions and the genesis belong to no session: their session is all zeros, their seq is 0.
+//! Whether an op counts is not told here (`judge`), nor whether its place in a session is right (`replica`).
+
+use std::sync::Arc;
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::identity::{DeviceId, DeviceKey, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
+use crate::invitation::Redemption;
+use crate::judge::{Fact, FactKind, Role};
+
+/// The only op version so far: payloads in the clear.
+pub const OP_VERSION: u8 = 0;
+/// Ops that one op may name, `prev` apart. An author with more heads first joins them.
+pub const MAX_DEPS: usize = 64;
+/// Bytes of an update inside one edit; larger edits are split into a group.
+pub const MAX_EDIT_BYTES: usize = 256 * 1024;
+/// Bytes of a whole op.
+pub const MAX_OP_BYTES: usize = MAX_EDIT_BYTES + 64 * 1024;
+/// Void edits that one edit may adopt.
+pub const MAX_ADOPTS: usize = 1024;
+/// Bytes of a name: of a person, a workspace or a version.
+pub const MAX_NAME_BYTES: usize = 256;
+
+/// Distinguishes the sessions of one device: random, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub [u8; 16]);
+
+impl SessionId {
+    /// What ops outside any session carry.
+    pub const NONE: Self = Self([0; 16]);
+}
+
+/// The yrs and Yjs client id that all structs of a session carry: the low 53 bits of a hash of workspace and session,
+/// and never 0.
+pub fn client_id(workspace: &WorkspaceId, author: &DeviceId, session: &SessionId) -> u64 {
+    let mut hasher = blake3::Hasher::new_derive_key("omniscope 2026 session client id");
+    hasher.update(&workspace.0).update(&author.0).update(&session.0);
+    let mut low = [0; 8];
+    low.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    (u64::from_le_bytes(low) & ((1 << 53) - 1)).max(1)
+}
+
+/// What an op says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Founds a workspace: the author becomes its owner. The nonce makes its id unique.
+    Genesis { nonce: [u8; 16] },
+    /// Opens a session; the only kind at seq 0.
+    Open,
+    /// Gives `subject` a role (none removes it) under the owner grant `cap`.
+    SetRole { subject: DeviceId, role: Role, cap: OpId },
+    /// A link; see `invitation`.
+    Invite(Invite),
+    /// Ends a link.
+    RevokeInvite { invite: OpId, cap: OpId },
+    /// Admits a device by a link; carries the joiner's redemption.
+    Admit { invite: OpId, proof: Option<OpId>, redemption: Redemption },
+    /// The author gives up its membership.
+    Leave,
+    /// Changes the document by a v1 update. Parts of a group are folded together, after the last.
+    Edit { adopts: Vec<OpId>, part: Part, update: Vec<u8> },
+    /// How the author calls itself: name, colour as `#rrggbb`.
+    Profile { name: String, color: String },
+    /// Names the state that the op had seen.
+    Version { name: String },
+    /// Says nothing; joins heads for an author who has seen more of them than one op may name.
+    Join,
+}
+
+/// Position of an edit in a group of edits that count together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// From 0.
+    pub index: u16,
+    /// At least 1.
+    pub count: u16,
+}
+
+impl Part {
+    /// An edit that stands alone.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+}
+
+/// What a link grants, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// Viewer or editor.
+    pub role: Role,
+    /// The owner grant it is issued under.
+    pub cap: OpId,
+    /// None: no limit, any member may admit.
+    pub max_uses: Option<u32>,
+    /// Who counts the uses; present exactly if there is a limit.
+    pub attester: Option<DeviceId>,
+    /// Unix seconds after which the attester refuses; none: never. No rule depends on it.
+    pub expires: Option<u64>,
+    /// Public half of the key that the link carries.
+    pub key: DeviceId,
+    /// The only device that may use it, if it is bound.
+    pub bound_to: Option<DeviceId>,
+}
+
+impl Body {
+    /// The byte that stands for the kind, and its domain tag.
+    pub fn tag(&self) -> u8 {
+        match self {
+            Body::Genesis { .. } => 0,
+            Body::Open => 1,
+            Body::SetRole { .. } => 2,
+            Body::Invite(_) => 3,
+            Body::RevokeInvite { .. } => 4,
+            Body::Admit { .. } => 5,
+            Body::Leave => 6,
+            Body::Edit { .. } => 7,
+            Body::Profile { .. } => 8,
+            Body::Version { .. } => 9,
+            Body::Join => 10,
+        }
+    }
+
+    fn in_session(&self) -> bool {
+        !matches!(self, Body::Genesis { .. } | Body::Admit { .. })
+    }
+
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Body::Genesis { nonce } => {
+                w.array(nonce);
+            }
+            Body::Open | Body::Leave | Body::Join => {}
+            Body::SetRole { subject, role, cap } => {
+                w.array(&subject.0).u8(*role as u8).array(&cap.0);
+            }
+            Body::Invite(invite) => invite.write(w),
+            Body::RevokeInvite { invite, cap } => {
+                w.array(&invite.0).array(&cap.0);
+            }
+            Body::Admit { invite, proof, redemption } => {
+                w.array(&invite.0).option(*proof, |w, p| {
+                    w.array(&p.0);
+                });
+                redemption.write(w);
+            }
+            Body::Edit { adopts, part, update } => {
+                w.list(adopts, |w, id| {
+                    w.array(&id.0);
+                });
+                w.varint(part.index.into()).varint(part.count.into()).bytes(update);
+            }
+            Body::Profile { name, color } => {
+                w.str(name).str(color);
+            }
+            Body::Version { name } => {
+                w.str(name);
+            }
+        }
+    }
+
+    fn read(tag: u8, r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(match tag {
+            0 => Body::Genesis { nonce: r.array("nonce")? },
+            1 => Body::Open,
+            2 => Body::SetRole {
+                subject: DeviceId(r.array("subject")?),
+                role: read_role(r)?,
+                cap: OpId(r.array("cap")?),
+            },
+            3 => Body::Invite(Invite::read(r)?),
+            4 => Body::RevokeInvite { invite: OpId(r.array("invite")?), cap: OpId(r.array("cap")?) },
+            5 => Body::Admit {
+                invite: OpId(r.array("invite")?),
+                proof: r.option("proof", |r| Ok(OpId(r.array("proof")?)))?,
+                redemption: Redemption::read(r)?,
+            },
+            6 => Body::Leave,
+            7 => Body::Edit {
+                adopts: sorted_ids(r.list("adopts", MAX_ADOPTS, |r| Ok(OpId(r.array("adopted op")?)))?, "adopts")?,
+                part: read_part(r)?,
+                update: r.bytes("update", MAX_EDIT_BYTES)?.to_vec(),
+            },
+            8 => {
+                Body::Profile { name: r.str("name", MAX_NAME_BYTES)?.to_owned(), color: r.str("colour", 7)?.to_owned() }
+            }
+            9 => Body::Version { name: r.str("name", MAX_NAME_BYTES)?.to_owned() },
+            10 => Body::Join,
+            other => return Err(CodecError::Unknown { what: "kind of op", value: other.into() }),
+        })
+    }
+}
+
+impl Invite {
+    fn write(&self, w: &mut Writer) {
+        w.u8(self.role as u8).array(&self.cap.0);
+        w.option(self.max_uses, |w, n| {
+            w.varint(n.into());
+        });
+        w.option(self.attester, |w, d| {
+            w.array(&d.0);
+        });
+        w.option(self.expires, |w, t| {
+            w.varint(t);
+        });
+        w.array(&self.key.0).option(self.bound_to, |w, d| {
+            w.array(&d.0);
+        });
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            role: read_role(r)?,
+            cap: OpId(r.array("cap")?),
+            max_uses: r.option("uses", |r| Ok(r.length("uses", u32::MAX as usize)? as u32))?,
+            attester: r.option("attester", |r| Ok(DeviceId(r.array("attester")?)))?,
+            expires: r.option("expiry", |r| r.varint("expiry"))?,
+            key: DeviceId(r.array("invite key")?),
+            bound_to: r.option("bound device", |r| Ok(DeviceId(r.array("bound device")?)))?,
+        })
+    }
+}
+
+fn read_role(r: &mut Reader<'_>) -> Result<Role, CodecError> {
+    Ok(match r.u8("role")? {
+        0 => Role::None,
+        1 => Role::Viewer,
+        2 => Role::Editor,
+        3 => Role::Owner,
+        other => return Err(CodecError::Unknown { what: "role", value: other.into() }),
+    })
+}
+
+fn read_part(r: &mut Reader<'_>) -> Result<Part, CodecError> {
+    let index = r.length("part", u16::MAX as usize)? as u16;
+    let count = r.length("parts", u16::MAX as usize)? as u16;
+    if index >= count {
+        return Err(CodecError::NotCanonical("part"));
+    }
+    Ok(Part { index, count })
+}
+
+fn sorted_ids(ids: Vec<OpId>, what: &'static str) -> Result<Vec<OpId>, CodecError> {
+    if ids.is_sorted_by(|a, b| a < b) { Ok(ids) } else { Err(CodecError::NotCanonical(what)) }
+}
+
+/// The fields that an author fills in; `Op::sign` makes an op of them.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// All zeros for the genesis.
+    pub workspace: WorkspaceId,
+    /// `SessionId::NONE` outside sessions.
+    pub session: SessionId,
+    /// Position in the session, 0 for its opening.
+    pub seq: u64,
+    /// The op of the session before this one; present exactly if `seq` is above 0.
+    pub prev: Option<OpId>,
+    /// Other heads that the author had seen; sorted when signed.
+    pub deps: Vec<OpId>,
+    /// What it says.
+    pub body: Body,
+}
+
+/// A signed op, its bytes beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// Hash of `bytes`.
+    pub id: OpId,
+    /// All zeros for the genesis; `workspace()` gives the real one.
+    workspace: WorkspaceId,
+    /// Who says it.
+    pub author: DeviceId,
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// Position in the session.
+    pub seq: u64,
+    /// The op of the session before this one.
+    pub prev: Option<OpId>,
+    /// What else the author had seen, sorted.
+    pub deps: Vec<OpId>,
+    /// What it says.
+    pub body: Body,
+    /// The canonical bytes, signature included.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Why bytes are no op.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpError {
+    /// They are no canonical encoding.
+    #[error("not an op: {0}")]
+    Codec(#[from] CodecError),
+    /// They are longer than any op may be.
+    #[error("an op of {0} bytes; at most {MAX_OP_BYTES} are allowed")]
+    TooLong(usize),
+    /// A newer version: kept and passed on by those who can, but not read here.
+    #[error("an op of version {0}; this program reads version {OP_VERSION}")]
+    Version(u8),
+    /// The fields contradict each other.
+    #[error("not an op: {0}")]
+    Shape(&'static str),
+    /// The signature is not its author's.
+    #[error("the signature is not the author's")]
+    Signature,
+}
+
+impl Op {
+    /// Signs a draft.
+    pub fn sign(draft: Draft, key: &DeviceKey) -> Self {
+        let mut deps = draft.deps;
+        deps.sort_unstable();
+        deps.dedup();
+        let author = key.id();
+        let mut w = Writer::new();
+        w.u8(OP_VERSION).array(&draft.workspace.0).array(&author.0).array(&draft.session.0).varint(draft.seq);
+        w.option(draft.prev, |w, id| {
+            w.array(&id.0);
+        });
+        w.list(&deps, |w, id| {
+            w.array(&id.0);
+        });
+        w.u8(draft.body.tag());
+        // Key id: none, for payloads of version 0 are in the clear.
+        w.u8(0);
+        draft.body.write(&mut w);
+        let mut bytes = w.into_bytes();
+        let signature = key.sign(Purpose::Op(draft.body.tag()), &bytes);
+        bytes.extend_from_slice(&signature);
+        let id = OpId(*blake3::hash(&bytes).as_bytes());
+        let Draft { workspace, session, seq, prev, body, .. } = draft;
+        Self { id, workspace, author, session, seq, prev, deps, body, bytes: bytes.into() }
+    }
+
+    /// Reads and checks foreign bytes: size, form, signature, in this order.
+    ///
+    /// # Errors
+    /// Says what is wrong; the sender is at fault, except for `OpError::Version`.
+    pub fn decode(bytes: &[u8]) -> Result<Self, OpError> {
+        let op = Self::decode_trusted(bytes)?;
+        let (signed, signature) = bytes.split_at(bytes.len() - SIGNATURE_BYTES);
+        let signature = signature.try_into().map_err(|_| OpError::Signature)?;
+        if !verify(&op.author, Purpose::Op(op.body.tag()), signed, signature) {
+            return Err(OpError::Signature);
+        }
+        Ok(op)
+    }
+
+    /// Reads bytes whose signature was checked before they were stored under their hash.
+    ///
+    /// # Errors
+    /// As `decode`, the signature apart.
+    pub fn decode_trusted(bytes: &[u8]) -> Result<Self, OpError> {
+        if bytes.len() > MAX_OP_BYTES {
+            return Err(OpError::TooLong(bytes.len()));
+        }
+        if let Some(version) = bytes.first().filter(|v| **v > OP_VERSION) {
+            return Err(OpError::Version(*version));
+        }
+        let Some(signed) = bytes.len().checked_sub(SIGNATURE_BYTES).map(|n| &bytes[..n]) else {
+            return Err(CodecError::Truncated("op").into());
+        };
+        let mut r = Reader::new(signed);
+        r.u8("version")?;
+        let workspace = WorkspaceId(r.array("workspace")?);
+        let author = DeviceId(r.array("author")?);
+        let session = SessionId(r.array("session")?);
+        let seq = r.varint("seq")?;
+        let prev = r.option("prev", |r| Ok(OpId(r.array("prev")?)))?;
+        let deps = sorted_ids(r.list("deps", MAX_DEPS, |r| Ok(OpId(r.array("dep")?)))?, "deps")?;
+        let tag = r.u8("kind")?;
+        if r.u8("key id")? != 0 {
+            return Err(OpError::Shape("version 0 has no key id"));
+        }
+        let body = Body::read(tag, &mut r)?;
+        r.finish()?;
+        let id = OpId(*blake3::hash(bytes).as_bytes());
+        let op = Self { id, workspace, author, session, seq, prev, deps, body, bytes: bytes.into() };
+        op.check_shape()?;
+        Ok(op)
+    }
+
+    /// Rules on the header that need nothing but the op.
+    fn check_shape(&self) -> Result<(), OpError> {
+        let genesis = matches!(self.body, Body::Genesis { .. });
+        let opens = matches!(self.body, Body::Open);
+        let shape = |ok: bool, what| if ok { Ok(()) } else { Err(OpError::Shape(what)) };
+        shape(genesis == (self.workspace.0 == [0; 32]), "the genesis, and only it, names no workspace")?;
+        shape(genesis == (self.prev.is_none() && self.deps.is_empty()), "the genesis, and only it, has no deps")?;
+        if self.body.in_session() {
+            shape(self.session != SessionId::NONE, "this kind of op belongs to a session")?;
+            shape(opens == (self.seq == 0), "a session opens at seq 0, and only there")?;
+            shape(self.prev.is_some() == (self.seq > 0), "prev is there exactly after seq 0")?;
+        } else {
+            shape(self.session == SessionId::NONE && self.seq == 0, "this kind of op belongs to no session")?;
+            shape(self.prev.is_none(), "prev is of sessions only")?;
+        }
+        shape(self.prev.is_none_or(|p| self.deps.binary_search(&p).is_err()), "deps repeat prev")
+    }
+
+    /// The workspace it belongs to.
+    pub fn workspace(&self) -> WorkspaceId {
+        if let Body::Genesis { .. } = self.body { WorkspaceId(self.id.0) } else { self.workspace }
+    }
+
+    /// The client id of its session.
+    pub fn client(&self) -> u64 {
+        client_id(&self.workspace, &self.author, &self.session)
+    }
+
+    /// Everything it names as seen: prev, then deps.
+    pub fn seen(&self) -> impl Iterator<Item = OpId> + '_ {
+        self.prev.into_iter().chain(self.deps.iter().copied())
+    }
+
+    /// What the judge needs to know of it.
+    pub fn fact(&self) -> Fact {
+        let kind = match &self.body {
+            Body::Genesis { .. } => FactKind::SetRole { subject: self.author.0, role: Role::Owner, cap: None },
+            Body::SetRole { subject, role, cap } => {
+                FactKind::SetRole { subject: subject.0, role: *role, cap: Some(cap.0) }
+            }
+            Body::Invite(i) => FactKind::Invite {
+                role: i.role,
+                cap: Some(i.cap.0),
+                max_uses: i.max_uses,
+                attester: i.attester.map(|d| d.0),
+            },
+            Body::RevokeInvite { invite, cap } => FactKind::RevokeInvite { invite: invite.0, cap: Some(cap.0) },
+            Body::Admit { invite, proof, redemption } => {
+                FactKind::Admit { invite: invite.0, subject: redemption.device.0, proof: proof.map(|p| p.0) }
+            }
+            Body::Edit { adopts, .. } => FactKind::Edit { adopts: adopts.iter().map(|a| a.0).collect() },
+            Body::Leave => FactKind::Leave,
+            Body::Open | Body::Profile { .. } | Body::Version { .. } | Body::Join => FactKind::Plain,
+        };
+        Fact { id: self.id.0, author: self.author.0, deps: self.seen().map(|d| d.0).collect(), kind }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Letting somebody in by a link, and what to tell who cannot come in.
+
+use super::{AuthorError, Output, Replica};
+use crate::identity::{DeviceKey, OpId};
+use crate::invitation::Redemption;
+use crate::judge::Role;
+use crate::op::{Body, Op};
+use crate::wire::Refusal;
+
+/// The answer to somebody who asks to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinAnswer {
+    /// The admission, new or made before.
+    Admitted(OpId),
+    /// Not by this link, not here, or not now.
+    Refused(Refusal),
+}
+
+impl Replica {
+    /// Judges a redemption and, where this device may, signs the admission.
+    ///
+    /// `now` is in Unix seconds by this device's clock; expiry is the attester's to keep, no rule rests on it.
+    pub fn admit(
+        &mut self,
+        key: &DeviceKey,
+        invite_op: &Op,
+        redemption: &Redemption,
+        now: u64,
+        out: &mut Vec<Output>,
+    ) -> JoinAnswer {
+        match self.try_admit(key, invite_op, redemption, now, out) {
+            Ok(id) => JoinAnswer::Admitted(id),
+            Err(refusal) => JoinAnswer::Refused(refusal),
+        }
+    }
+
+    fn try_admit(
+        &mut self,
+        key: &DeviceKey,
+        invite_op: &Op,
+        redemption: &Redemption,
+        now: u64,
+        out: &mut Vec<Output>,
+    ) -> Result<OpId, Refusal> {
+        let Body::Invite(invite) = &invite_op.body else { return Err(Refusal::Malformed) };
+        let node = self.judge.node(&invite_op.id.0).ok_or(Refusal::NotAttester)?;
+        if invite.bound_to.is_some_and(|d| d != redemption.device) {
+            return Err(Refusal::OtherDevice);
+        }
+        if !redemption.proves(&self.workspace, &invite_op.id, invite) {
+            return Err(Refusal::Forged);
+        }
+        if let Some(admission) = self.standing_admission(redemption, &invite_op.id) {
+            return Ok(admission);
+        }
+        let state = self.judge.invite_state(node).ok_or(Refusal::Malformed)?;
+        if state.revoked || !state.valid || !state.issuer_alive {
+            return Err(Refusal::Revoked);
+        }
+        if invite.expires.is_some_and(|at| at <= now) {
+            return Err(Refusal::Expired);
+        }
+        if !state.open() {
+            return Err(Refusal::UsedUp);
+        }
+        let me = key.id();
+        let proof = match invite.attester {
+            Some(attester) if attester == me => None,
+            Some(_) => return Err(Refusal::NotAttester),
+            None => {
+                let member = self.judge.members().into_iter().find(|m| m.author == me.0);
+                Some(member.ok_or(Refusal::NotAttester)?.grant)
+            }
+        };
+        let deps = self.judge.next_admit_deps(&me.0, node, proof);
+        let deps = deps.into_iter().map(|n| OpId(*self.judge.id(n))).collect();
+        let proof = proof.map(|n| OpId(*self.judge.id(n)));
+        let body = Body::Admit { invite: invite_op.id, proof, redemption: redemption.clone() };
+        let admission = self.sign_admission(key, body, deps, out).map_err(|e| match e {
+            AuthorError::Unacceptable(_) | AuthorError::SessionOver | AuthorError::NothingKnown => Refusal::Malformed,
+        })?;
+        // Rule R17: an older link brings no removed member back, so an admission may leave it outside.
+        if self.role(&redemption.device) == Role::None { Err(Refusal::Revoked) } else { Ok(admission) }
+    }
+
+    /// Who is a member keeps the admission that it came in by, however often it asks.
+    fn standing_admission(&self, redemption: &Redemption, invite: &OpId) -> Option<OpId> {
+        if self.role(&redemption.device) == Role::None {
+            return None;
+        }
+        let grants = self.grants.get(&redemption.device)?;
+        let invite = self.judge.node(&invite.0)?;
+        let by_invite = |n: &&crate::causal::Node| self.judge.causal().saw(**n, invite);
+        let grant = grants.iter().find(|n| self.judge.valid(**n) && by_invite(n))?;
+        Some(OpId(*self.judge.id(*grant)))
+    }
+}

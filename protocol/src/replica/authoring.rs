@@ -1,0 +1,151 @@
+//! Ops of one's own: on what they build, and how a session goes on.
+//!
+//! An honest op names the whole trusted frontier (Rule R7: it builds on nothing void). A session ends for good when
+//! its last op became void or lost a fork; the author then goes on in a new one.
+
+use super::{Output, Replica, Unacceptable};
+use crate::causal::Node;
+use crate::identity::{DeviceKey, OpId, WorkspaceId};
+use crate::op::{Body, Draft, MAX_DEPS, Op, SessionId, client_id};
+
+/// A session of this device in this process. Never stored, never resumed.
+#[derive(Clone, Debug)]
+pub struct LocalSession {
+    id: SessionId,
+    client: u64,
+    tip: Option<(OpId, u64)>,
+}
+
+impl LocalSession {
+    /// A new session; `nonce` must be random. It opens with its first op.
+    pub fn new(workspace: &WorkspaceId, key: &DeviceKey, nonce: [u8; 16]) -> Self {
+        let id = SessionId(nonce);
+        Self { id, client: client_id(workspace, &key.id(), &id), tip: None }
+    }
+
+    /// The client id that its document uses.
+    pub fn client(&self) -> u64 {
+        self.client
+    }
+}
+
+/// Why an op of one's own cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthorError {
+    /// What the session wrote last does not count any more; go on in a new one.
+    #[error("the session's last op does not count any more; a new session is needed")]
+    SessionOver,
+    /// The workspace is not known well enough yet.
+    #[error("the workspace's history has not arrived yet")]
+    NothingKnown,
+    /// The op would be refused by everybody.
+    #[error(transparent)]
+    Unacceptable(#[from] Unacceptable),
+}
+
+impl Replica {
+    /// Founds a workspace: its genesis, in a replica of its own.
+    pub fn found(key: &DeviceKey, nonce: [u8; 16], out: &mut Vec<Output>) -> Self {
+        let draft = Draft {
+            workspace: WorkspaceId([0; 32]),
+            session: SessionId::NONE,
+            seq: 0,
+            prev: None,
+            deps: Vec::new(),
+            body: Body::Genesis { nonce },
+        };
+        let op = Op::sign(draft, key);
+        let mut replica = Self::new(op.workspace());
+        replica.insert(op, out).expect("a genesis of one's own is in order");
+        replica
+    }
+
+    /// Signs an op of this device in `session`, on top of all that is trusted, and takes it into the log.
+    ///
+    /// # Errors
+    /// `AuthorError`; nothing is changed except that heads may have been joined.
+    pub fn author(
+        &mut self,
+        key: &DeviceKey,
+        session: &mut LocalSession,
+        body: Body,
+        out: &mut Vec<Output>,
+    ) -> Result<OpId, AuthorError> {
+        if self.is_empty() {
+            return Err(AuthorError::NothingKnown);
+        }
+        if let Some((tip, _)) = session.tip
+            && !self.judge.node(&tip.0).is_some_and(|n| self.sound(n))
+        {
+            return Err(AuthorError::SessionOver);
+        }
+        if session.tip.is_none() {
+            self.append(key, session, Body::Open, out)?;
+        }
+        while self.tops().len() > MAX_DEPS {
+            self.append(key, session, Body::Join, out)?;
+        }
+        self.append(key, session, body, out)
+    }
+
+    fn append(
+        &mut self,
+        key: &DeviceKey,
+        session: &mut LocalSession,
+        body: Body,
+        out: &mut Vec<Output>,
+    ) -> Result<OpId, AuthorError> {
+        let prev = session.tip.map(|(id, _)| id);
+        let heads = self.tops().into_iter().map(|n| OpId(*self.judge.id(n)));
+        let draft = Draft {
+            workspace: self.workspace,
+            session: session.id,
+            seq: session.tip.map_or(0, |(_, seq)| seq + 1),
+            prev,
+            deps: heads.filter(|id| Some(*id) != prev).take(MAX_DEPS).collect(),
+            body,
+        };
+        let op = Op::sign(draft, key);
+        let (id, seq) = (op.id, op.seq);
+        self.insert(op, out)?;
+        session.tip = Some((id, seq));
+        Ok(id)
+    }
+
+    /// Signs an admission, which belongs to no session and names nothing but what it rests on (Rule R14).
+    pub(super) fn sign_admission(
+        &mut self,
+        key: &DeviceKey,
+        body: Body,
+        deps: Vec<OpId>,
+        out: &mut Vec<Output>,
+    ) -> Result<OpId, AuthorError> {
+        let workspace = self.workspace;
+        let op = Op::sign(Draft { workspace, session: SessionId::NONE, seq: 0, prev: None, deps, body }, key);
+        let id = op.id;
+        self.insert(op, out)?;
+        Ok(id)
+    }
+
+    /// The ops that one's next op names: the trusted frontier, without branches that lost.
+    pub(super) fn tops(&self) -> Vec<Node> {
+        if !self.sessions.any_lost() {
+            return self.judge.frontier().collect();
+        }
+        let sound: Vec<Node> = (0..self.known.len() as u32).map(Node).filter(|n| self.sound(*n)).collect();
+        self.judge.causal().heads_of(&sound)
+    }
+
+    fn sound(&self, node: Node) -> bool {
+        self.judge.trusted(node) && !self.sessions.is_lost(node, &self.judge)
+    }
+
+    /// Judges an update before it is signed: one that anybody's gate would refuse must not become an op.
+    ///
+    /// # Errors
+    /// The gate's reason.
+    #[cfg(feature = "document")]
+    pub fn check_own(&self, session: &LocalSession, update: &crate::gate::Update) -> Result<(), crate::gate::Refusal> {
+        self.sessions.check(update, session.client, &self.tops(), &self.judge)
+    }
+}

@@ -1,0 +1,123 @@
+//! The exchange of heads: what a peer lacks, what it holds, and what two peers have in common.
+//!
+//! A peer's heads, as far as they are known here, say what it holds. Where they are not known, some of its older ops
+//! are (it names its newest one, the second, the fourth, … newest), and what both had in common last is remembered.
+//! In step, an exchange costs the heads alone.
+
+use super::Replica;
+use crate::causal::Node;
+use crate::identity::{DeviceId, OpId};
+use crate::wire::{MAX_ANSWER_BYTES, MAX_HAVE, MAX_HEADS, MAX_OPS};
+
+/// What another device is known to hold.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    /// Heads of what it committed, as far as known here.
+    tops: Vec<Node>,
+    /// Whether it named heads that are not known here.
+    ahead: bool,
+}
+
+/// Ops to send, in causal order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Their ids.
+    pub ids: Vec<OpId>,
+    /// Whether there are more than fit into one message.
+    pub more: bool,
+}
+
+impl Replica {
+    /// The frontier of all that is in the log, committed or not.
+    pub fn heads(&self) -> Vec<OpId> {
+        self.judge.causal().heads().take(MAX_HEADS).map(|n| OpId(*self.judge.id(n))).collect()
+    }
+
+    /// The frontier of what is committed: what may be promised to others.
+    pub fn committed_heads(&self) -> Vec<OpId> {
+        self.committed_heads.iter().take(MAX_HEADS).map(|n| OpId(*self.judge.id(*n))).collect()
+    }
+
+    /// Notes that the first `count` ops of the log are committed.
+    pub fn note_committed(&mut self, count: u32) {
+        self.committed = self.committed.max(count);
+        if self.committed as usize >= self.known.len() {
+            self.committed_heads = self.judge.causal().heads().collect();
+        }
+    }
+
+    /// Whether every op of the log is committed.
+    pub fn all_committed(&self) -> bool {
+        self.committed as usize >= self.known.len()
+    }
+
+    /// How many ops wait for their past.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Some older ops: the newest, the second, the fourth, … newest, and the genesis.
+    pub fn have(&self) -> Vec<OpId> {
+        let len = self.known.len();
+        let back = std::iter::successors(Some(1usize), |n| n.checked_mul(2)).take_while(|n| *n <= len);
+        let mut have: Vec<OpId> = back.map(|n| OpId(*self.judge.id(Node((len - n) as u32)))).collect();
+        have.truncate(MAX_HAVE);
+        have
+    }
+
+    /// The ops that somebody lacks who holds `heads` and `have` and their pasts.
+    pub fn missing(&self, heads: &[OpId], have: &[OpId]) -> Missing {
+        let known: Vec<Node> = heads.iter().chain(have).filter_map(|id| self.judge.node(&id.0)).collect();
+        self.cut(&self.judge.causal().heads_of(&known), MAX_ANSWER_BYTES)
+    }
+
+    /// The ops that a device lacks, as far as known, up to `max_bytes`.
+    pub fn missing_at(&self, device: &DeviceId, max_bytes: usize) -> Missing {
+        let tops = self.shared.get(device).map(|s| s.tops.as_slice()).unwrap_or_default();
+        self.cut(tops, max_bytes)
+    }
+
+    fn cut(&self, known: &[Node], max_bytes: usize) -> Missing {
+        let mut missing = Missing::default();
+        let mut bytes = 0;
+        for node in self.judge.causal().difference(known) {
+            bytes += self.known[node.index()].bytes as usize;
+            if !missing.ids.is_empty() && (bytes > max_bytes || missing.ids.len() >= MAX_OPS) {
+                missing.more = true;
+                break;
+            }
+            missing.ids.push(OpId(*self.judge.id(node)));
+        }
+        missing
+    }
+
+    /// Notes the heads that a device says it has committed. True if it holds ops that are not known here.
+    pub fn note_heads(&mut self, device: DeviceId, heads: &[OpId]) -> bool {
+        let known: Vec<Node> = heads.iter().filter_map(|id| self.judge.node(&id.0)).collect();
+        let ahead = known.len() < heads.len();
+        let shared = self.shared.entry(device).or_default();
+        let mut tops = std::mem::take(&mut shared.tops);
+        tops.extend(known);
+        shared.ahead = ahead;
+        shared.tops = self.judge.causal().heads_of(&tops);
+        ahead
+    }
+
+    /// How many ops a device lacks, as far as known; none before it ever said what it holds.
+    pub fn behind(&self, device: &DeviceId) -> Option<usize> {
+        let shared = self.shared.get(device)?;
+        Some(self.judge.causal().difference(&shared.tops).len())
+    }
+
+    /// Whether a device named heads that are not known here, when it spoke last.
+    pub fn is_ahead(&self, device: &DeviceId) -> bool {
+        self.shared.get(device).is_some_and(|s| s.ahead)
+    }
+
+    /// How many edits by `me` no other device is known to hold.
+    pub fn unsent(&self, me: &DeviceId) -> usize {
+        let tops: Vec<Node> = self.shared.values().flat_map(|s| s.tops.iter().copied()).collect();
+        let missing = self.judge.causal().difference(&self.judge.causal().heads_of(&tops));
+        missing.into_iter().filter(|n| self.known[n.index()].edit && self.judge.author(*n) == me.0).count()
+    }
+}

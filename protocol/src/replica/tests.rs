@@ -1,0 +1,1 @@
+//! The replica over a few devices, without a network.

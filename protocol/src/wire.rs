@@ -1,0 +1,357 @@
+//! Every message between peers, in canonical form behind a version byte.
+//!
+//! Gossip is a hint: ops, announcements of ops too large for it, heads and presence. Requests are the truth: the
+//! exchange of heads (`Sync`), ops by id, ops pushed to a peer that lacks them, and joining. A peer that meets a
+//! newer version answers `Unsupported` with the one it speaks. Addresses, rooms and retries are the driver's.
+
+use std::sync::Arc;
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::identity::{DeviceId, DeviceKey, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
+use crate::invitation::Redemption;
+use crate::op::MAX_OP_BYTES;
+
+/// The version of all messages here.
+pub const WIRE_VERSION: u8 = 0;
+/// Bytes of one gossip message; larger ops are announced and fetched.
+pub const MAX_GOSSIP_BYTES: usize = 48 * 1024;
+/// Heads in one message.
+pub const MAX_HEADS: usize = 1024;
+/// Older ops named in one exchange, to find what two peers have in common.
+pub const MAX_HAVE: usize = 128;
+/// Ops in one message.
+pub const MAX_OPS: usize = 4096;
+/// Bytes of ops in one answer; the first op may go beyond it.
+pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Bytes of ops in one push.
+pub const MAX_PUSH_BYTES: usize = 512 * 1024;
+/// Bytes of one presence body.
+pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
+
+/// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
+pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
+    blake3::derive_key("omniscope 2026 gossip topic", &workspace.0)
+}
+
+/// What travels on a workspace's topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gossip {
+    /// Ops, whole.
+    Ops(Vec<Arc<[u8]>>),
+    /// Ops too large for gossip, to be fetched from whoever sent this.
+    Announce(Vec<OpId>),
+    /// A signed note that is never stored.
+    Note(Note),
+}
+
+/// A signed note: what a device is doing, or which heads it has committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Who says it.
+    pub device: DeviceId,
+    /// What it says.
+    pub content: NoteContent,
+    signature: [u8; SIGNATURE_BYTES],
+}
+
+/// What a note says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteContent {
+    /// An encoded presence state.
+    Presence(Vec<u8>),
+    /// The frontier that the device has committed: a receipt for all in its past.
+    Heads(Vec<OpId>),
+}
+
+impl Note {
+    /// Signs a note for one workspace.
+    pub fn sign(workspace: &WorkspaceId, content: NoteContent, key: &DeviceKey) -> Self {
+        let signature = key.sign(Purpose::Ephemeral, &content.text(workspace));
+        Self { device: key.id(), content, signature }
+    }
+
+    /// Whether its device said it in this workspace.
+    pub fn is_genuine(&self, workspace: &WorkspaceId) -> bool {
+        verify(&self.device, Purpose::Ephemeral, &self.content.text(workspace), &self.signature)
+    }
+}
+
+impl NoteContent {
+    fn text(&self, workspace: &WorkspaceId) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.array(&workspace.0);
+        self.write(&mut w);
+        w.into_bytes()
+    }
+
+    fn write(&self, w: &mut Writer) {
+        match self {
+            NoteContent::Presence(body) => w.u8(0).bytes(body),
+            NoteContent::Heads(heads) => ids(w.u8(1), heads),
+        };
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(match r.u8("kind of note")? {
+            0 => NoteContent::Presence(r.bytes("presence", MAX_PRESENCE_BYTES)?.to_vec()),
+            1 => NoteContent::Heads(read_ids(r, "heads", MAX_HEADS)?),
+            other => return Err(CodecError::Unknown { what: "kind of note", value: other.into() }),
+        })
+    }
+}
+
+/// What one peer asks another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// "These are my heads, and some older ops: send what I lack, and tell me yours."
+    Sync { workspace: WorkspaceId, heads: Vec<OpId>, have: Vec<OpId> },
+    /// "Send me these ops."
+    Fetch { workspace: WorkspaceId, ids: Vec<OpId> },
+    /// "Here are ops that you lack." Answered by a receipt, after commit.
+    Push { workspace: WorkspaceId, ops: Vec<Arc<[u8]>> },
+    /// "Admit me by this invite."
+    Join { workspace: WorkspaceId, invite: Arc<[u8]>, redemption: Redemption },
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Ops in causal order; `heads` is the committed frontier of the one who answers; `more` asks to come again.
+    Sync { ops: Vec<Arc<[u8]>>, heads: Vec<OpId>, more: bool },
+    /// The ops asked for, as far as they are known.
+    Ops(Vec<Arc<[u8]>>),
+    /// The committed frontier after the push.
+    Receipt { heads: Vec<OpId> },
+    /// The admission, and what it builds on, in causal order.
+    Admitted { ops: Vec<Arc<[u8]>> },
+    /// A refusal.
+    Refused(Refusal),
+    /// The request is of a newer version than this one.
+    Unsupported { version: u8 },
+}
+
+/// Why a request is refused. The numbers are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Refusal {
+    /// The workspace is not served here.
+    UnknownWorkspace = 0,
+    /// The asking device is no member, as far as is known here.
+    NotMember = 1,
+    /// The asking device was a member and was removed.
+    Removed = 2,
+    /// The redemption does not prove what it should.
+    Forged = 3,
+    /// The invite has expired by this device's clock.
+    Expired = 4,
+    /// The invite was revoked, or its issuer is no owner any more.
+    Revoked = 5,
+    /// The invite's uses are used up.
+    UsedUp = 6,
+    /// The invite is bound to another device.
+    OtherDevice = 7,
+    /// Only the attester that the invite names can admit by it.
+    NotAttester = 8,
+    /// Too many requests at once.
+    Busy = 9,
+    /// The request contradicts itself.
+    Malformed = 10,
+}
+
+impl Refusal {
+    const ALL: [Refusal; 11] = [
+        Refusal::UnknownWorkspace,
+        Refusal::NotMember,
+        Refusal::Removed,
+        Refusal::Forged,
+        Refusal::Expired,
+        Refusal::Revoked,
+        Refusal::UsedUp,
+        Refusal::OtherDevice,
+        Refusal::NotAttester,
+        Refusal::Busy,
+        Refusal::Malformed,
+    ];
+
+    /// The stable code that callers branch on.
+    pub fn code(self) -> &'static str {
+        match self {
+            Refusal::UnknownWorkspace => "unknown_workspace",
+            Refusal::NotMember => "not_member",
+            Refusal::Removed => "removed",
+            Refusal::Forged => "link_forged",
+            Refusal::Expired => "link_expired",
+            Refusal::Revoked => "link_revoked",
+            Refusal::UsedUp => "link_used_up",
+            Refusal::OtherDevice => "link_other_device",
+            Refusal::NotAttester => "not_attester",
+            Refusal::Busy => "busy",
+            Refusal::Malformed => "malformed",
+        }
+    }
+
+    /// Whether asking again, or somebody else, can help.
+    pub fn is_final(self) -> bool {
+        matches!(self, Refusal::Forged | Refusal::Expired | Refusal::Revoked | Refusal::UsedUp | Refusal::OtherDevice)
+    }
+}
+
+fn ids<'w>(w: &'w mut Writer, ids: &[OpId]) -> &'w mut Writer {
+    w.list(ids, |w, id| {
+        w.array(&id.0);
+    })
+}
+
+fn read_ids(r: &mut Reader<'_>, what: &'static str, max: usize) -> Result<Vec<OpId>, CodecError> {
+    r.list(what, max, |r| Ok(OpId(r.array("op id")?)))
+}
+
+fn ops<'w>(w: &'w mut Writer, ops: &[Arc<[u8]>]) -> &'w mut Writer {
+    w.list(ops, |w, op| {
+        w.bytes(op);
+    })
+}
+
+fn read_ops(r: &mut Reader<'_>) -> Result<Vec<Arc<[u8]>>, CodecError> {
+    r.list("ops", MAX_OPS, |r| Ok(r.bytes("op", MAX_OP_BYTES)?.into()))
+}
+
+fn start() -> Writer {
+    let mut w = Writer::new();
+    w.u8(WIRE_VERSION);
+    w
+}
+
+fn open<'a>(bytes: &'a [u8]) -> Result<Reader<'a>, CodecError> {
+    let mut r = Reader::new(bytes);
+    match r.u8("version")? {
+        WIRE_VERSION => Ok(r),
+        other => Err(CodecError::Unknown { what: "wire version", value: other.into() }),
+    }
+}
+
+impl Gossip {
+    /// Its canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = start();
+        match self {
+            Gossip::Ops(list) => ops(w.u8(0), list),
+            Gossip::Announce(list) => ids(w.u8(1), list),
+            Gossip::Note(note) => {
+                note.content.write(w.u8(2).array(&note.device.0));
+                w.array(&note.signature)
+            }
+        };
+        w.into_bytes()
+    }
+
+    /// Reads foreign bytes; notes are not verified here.
+    ///
+    /// # Errors
+    /// When they are no message of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut r = open(bytes)?;
+        let message = match r.u8("kind of gossip")? {
+            0 => Gossip::Ops(read_ops(&mut r)?),
+            1 => Gossip::Announce(read_ids(&mut r, "announced ops", MAX_OPS)?),
+            2 => Gossip::Note(Note {
+                device: DeviceId(r.array("device")?),
+                content: NoteContent::read(&mut r)?,
+                signature: r.array("signature")?,
+            }),
+            other => return Err(CodecError::Unknown { what: "kind of gossip", value: other.into() }),
+        };
+        r.finish()?;
+        Ok(message)
+    }
+}
+
+impl Request {
+    /// Its canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = start();
+        match self {
+            Request::Sync { workspace, heads, have } => ids(ids(w.u8(0).array(&workspace.0), heads), have),
+            Request::Fetch { workspace, ids: list } => ids(w.u8(1).array(&workspace.0), list),
+            Request::Push { workspace, ops: list } => ops(w.u8(2).array(&workspace.0), list),
+            Request::Join { workspace, invite, redemption } => {
+                redemption.write(w.u8(3).array(&workspace.0).bytes(invite));
+                &mut w
+            }
+        };
+        w.into_bytes()
+    }
+
+    /// Reads foreign bytes.
+    ///
+    /// # Errors
+    /// When they are no request of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut r = open(bytes)?;
+        let tag = r.u8("kind of request")?;
+        let workspace = WorkspaceId(r.array("workspace")?);
+        let request = match tag {
+            0 => Request::Sync {
+                workspace,
+                heads: read_ids(&mut r, "heads", MAX_HEADS)?,
+                have: read_ids(&mut r, "have", MAX_HAVE)?,
+            },
+            1 => Request::Fetch { workspace, ids: read_ids(&mut r, "ids", MAX_OPS)? },
+            2 => Request::Push { workspace, ops: read_ops(&mut r)? },
+            3 => Request::Join {
+                workspace,
+                invite: r.bytes("invite", MAX_OP_BYTES)?.into(),
+                redemption: Redemption::read(&mut r)?,
+            },
+            other => return Err(CodecError::Unknown { what: "kind of request", value: other.into() }),
+        };
+        r.finish()?;
+        Ok(request)
+    }
+}
+
+impl Response {
+    /// Its canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = start();
+        match self {
+            Response::Sync { ops: list, heads, more } => ids(ops(w.u8(0), list), heads).u8(u8::from(*more)),
+            Response::Ops(list) => ops(w.u8(1), list),
+            Response::Receipt { heads } => ids(w.u8(2), heads),
+            Response::Admitted { ops: list } => ops(w.u8(3), list),
+            Response::Refused(refusal) => w.u8(4).u8(*refusal as u8),
+            Response::Unsupported { version } => w.u8(5).u8(*version),
+        };
+        w.into_bytes()
+    }
+
+    /// Reads foreign bytes.
+    ///
+    /// # Errors
+    /// When they are no response of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut r = open(bytes)?;
+        let response = match r.u8("kind of response")? {
+            0 => Response::Sync {
+                ops: read_ops(&mut r)?,
+                heads: read_ids(&mut r, "heads", MAX_HEADS)?,
+                more: r.option("more", |_| Ok(()))?.is_some(),
+            },
+            1 => Response::Ops(read_ops(&mut r)?),
+            2 => Response::Receipt { heads: read_ids(&mut r, "heads", MAX_HEADS)? },
+            3 => Response::Admitted { ops: read_ops(&mut r)? },
+            4 => {
+                let code = r.u8("refusal")?;
+                let known = Refusal::ALL.get(code as usize).copied();
+                Response::Refused(known.ok_or(CodecError::Unknown { what: "refusal", value: code.into() })?)
+            }
+            5 => Response::Unsupported { version: r.u8("version")? },
+            other => return Err(CodecError::Unknown { what: "kind of response", value: other.into() }),
+        };
+        r.finish()?;
+        Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests;

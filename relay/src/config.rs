@@ -1,0 +1,108 @@
+//! What a relay is told at its start.
+//!
+//! Deliberately absent: reading arguments and the environment (`main`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use libp2p::Multiaddr;
+
+/// The port of a relay that was told nothing else, for TCP and for QUIC over UDP.
+pub const DEFAULT_PORT: u16 = 4717;
+
+/// Settings of one relay.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Addresses to listen on; at least one.
+    pub listen: Vec<Multiaddr>,
+    /// Where the identity key lives.
+    pub data_dir: PathBuf,
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The default addresses and limits with the given data folder.
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self { listen: default_listen(), data_dir, limits: Limits::default() }
+    }
+}
+
+/// TCP and QUIC on every interface, at [`DEFAULT_PORT`].
+pub fn default_listen() -> Vec<Multiaddr> {
+    let port = DEFAULT_PORT;
+    [
+        format!("/ip4/0.0.0.0/tcp/{port}"),
+        format!("/ip4/0.0.0.0/udp/{port}/quic-v1"),
+        format!("/ip6/::/tcp/{port}"),
+        format!("/ip6/::/udp/{port}/quic-v1"),
+    ]
+    .iter()
+    .map(|text| text.parse().expect("the default listen addresses are well-formed"))
+    .collect()
+}
+
+/// What one relay gives at most. libp2p's own defaults cut a circuit after 2 minutes or 128 KiB, which is made for
+/// strangers who only meet here to punch a hole; here people stay on a circuit for a day's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Devices that can be reached through this relay at one time.
+    pub reservations: usize,
+    /// Reservations of one device, which has one on each connection.
+    pub reservations_per_peer: usize,
+    pub reservation_duration: Duration,
+    /// Circuits open at one time.
+    pub circuits: usize,
+    /// Circuits open at one time from or to one device: one for each co-member out of direct reach, and spares.
+    pub circuits_per_peer: usize,
+    /// After this time a circuit is cut and its ends dial anew.
+    pub circuit_duration: Duration,
+    /// After this many bytes in one direction a circuit is cut and its ends dial anew.
+    pub circuit_bytes: u64,
+    /// Reservations that one device may ask for in a minute.
+    pub reservation_requests_per_peer: u32,
+    /// Reservations that one address may ask for in a minute; a lab behind one NAT shares it.
+    pub reservation_requests_per_ip: u32,
+    /// Circuits that one device may ask for in a minute.
+    pub circuit_requests_per_peer: u32,
+    /// Circuits that one address may ask for in a minute.
+    pub circuit_requests_per_ip: u32,
+    /// Open connections, all devices together.
+    pub connections: u32,
+    /// Open connections of one device.
+    pub connections_per_peer: u32,
+    /// Connections under way of being set up.
+    pub pending_connections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            reservations: 4096,
+            reservations_per_peer: 8,
+            reservation_duration: Duration::from_secs(3600),
+            circuits: 16_384,
+            circuits_per_peer: 256,
+            circuit_duration: Duration::from_secs(24 * 3600),
+            circuit_bytes: 64 << 30,
+            reservation_requests_per_peer: 120,
+            reservation_requests_per_ip: 3000,
+            circuit_requests_per_peer: 1200,
+            circuit_requests_per_ip: 12_000,
+            connections: 8192,
+            connections_per_peer: 8,
+            pending_connections: 512,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relayed_session_outlives_the_limits_of_libp2p() {
+        let limits = Limits::default();
+        assert!(limits.circuit_duration >= Duration::from_secs(8 * 3600));
+        assert!(limits.circuit_bytes >= 1 << 30);
+    }
+}

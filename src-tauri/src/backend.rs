@@ -1,0 +1,179 @@
+//! The engine behind the window: opened in the background, so that the first paint waits for nothing.
+//!
+//! Until it is open, commands wait; when it cannot be opened, they all answer why, and the page shows that sentence.
+//! Deliberately absent: choosing another key or folder than the one asked for.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use omniscope_engine::{Engine, Options, device};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::error::CommandError;
+
+/// How long the last edits may take to reach the disk, and the good-byes the peers, when the window closes.
+const MAX_SHUTDOWN: Duration = Duration::from_secs(5);
+/// Documents that one page may hold open at a time.
+pub(crate) const MAX_DOCUMENTS: usize = 64;
+
+/// What the command line says.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) options: Options,
+    pub(crate) profile_name: Option<String>,
+    pub(crate) link: Option<String>,
+}
+
+#[derive(Clone)]
+enum Phase {
+    Opening,
+    Ready(Engine),
+    Failed(CommandError),
+    Closed,
+}
+
+/// What the page that is loaded now holds; given back when another one loads.
+#[derive(Default)]
+struct Page {
+    documents: Vec<u32>,
+    events: Option<AbortHandle>,
+}
+
+/// The state behind all commands.
+pub(crate) struct Backend {
+    settings: Settings,
+    phase: watch::Sender<Phase>,
+    page: Mutex<Page>,
+    link: Mutex<Option<String>>,
+}
+
+impl Backend {
+    pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        let link = Mutex::new(settings.link.clone());
+        Arc::new(Self { settings, phase: watch::Sender::new(Phase::Opening), page: Mutex::default(), link })
+    }
+
+    /// Opens the engine; again after a failure, as when the user has unlocked the keyring.
+    pub(crate) async fn open(&self) {
+        self.phase.send_replace(Phase::Opening);
+        let phase = match self.start().await {
+            Ok(engine) => Phase::Ready(engine),
+            Err(error) => {
+                tracing::error!(code = error.code, "{}", error.message);
+                Phase::Failed(error)
+            }
+        };
+        self.phase.send_replace(phase);
+    }
+
+    async fn start(&self) -> Result<Engine, CommandError> {
+        let Settings { data_dir, key_file, options, profile_name, .. } = self.settings.clone();
+        let opening =
+            tokio::task::spawn_blocking(move || device::open(&data_dir, "the OmniScope window", key_file.as_deref()));
+        let device = opening.await.map_err(|e| CommandError::new("engine_failed", e.to_string()))??;
+        if let Some(salvaged) = &device.salvaged {
+            tracing::warn!(ops = salvaged.ops, lost = salvaged.ops_lost, kept = ?salvaged.kept, "the database was mended");
+        }
+        let engine = Engine::start(device.store, device.key, options).await?;
+        if let Some(name) = profile_name {
+            let profile = engine.call("profile.show", json!({})).await?;
+            if profile["name"].as_str().is_none_or(|known| known.trim().is_empty()) {
+                engine.call("profile.set", json!({"name": name})).await?;
+            }
+        }
+        Ok(engine)
+    }
+
+    /// Tries once more what failed; does nothing while the engine is open or opening.
+    pub(crate) async fn retry(&self) {
+        let failed = self.phase.send_if_modified(|phase| {
+            let failed = matches!(phase, Phase::Failed(_));
+            if failed {
+                *phase = Phase::Opening;
+            }
+            failed
+        });
+        if failed {
+            self.open().await;
+        }
+    }
+
+    /// The engine, once it is open.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    pub(crate) async fn engine(&self) -> Result<Engine, CommandError> {
+        let mut phase = self.phase.subscribe();
+        let settled = phase.wait_for(|phase| !matches!(phase, Phase::Opening)).await;
+        match settled.as_deref() {
+            Ok(Phase::Ready(engine)) => Ok(engine.clone()),
+            Ok(Phase::Failed(error)) => Err(error.clone()),
+            _ => Err(CommandError::new("engine_stopped", "OmniScope is closing")),
+        }
+    }
+
+    /// The engine, however many attempts it takes to open it.
+    ///
+    /// # Errors
+    /// When OmniScope closes first.
+    pub(crate) async fn opened(&self) -> Result<Engine, CommandError> {
+        let mut phase = self.phase.subscribe();
+        let settled = phase.wait_for(|phase| matches!(phase, Phase::Ready(_) | Phase::Closed)).await;
+        match settled.as_deref() {
+            Ok(Phase::Ready(engine)) => Ok(engine.clone()),
+            _ => Err(CommandError::new("engine_stopped", "OmniScope is closing")),
+        }
+    }
+
+    /// The invitation named on the command line, once.
+    pub(crate) fn take_link(&self) -> Option<String> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn page(&self) -> MutexGuard<'_, Page> {
+        // A list of handles is whole after every statement.
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn has_room_for_a_document(&self) -> bool {
+        self.page().documents.len() < MAX_DOCUMENTS
+    }
+
+    pub(crate) fn note_document(&self, document: u32) {
+        self.page().documents.push(document);
+    }
+
+    pub(crate) fn forget_document(&self, document: u32) {
+        self.page().documents.retain(|open| *open != document);
+    }
+
+    /// Keeps one stream of events to the page: a second request replaces the first.
+    pub(crate) fn note_events(&self, forwarding: AbortHandle) {
+        if let Some(before) = self.page().events.replace(forwarding) {
+            before.abort();
+        }
+    }
+
+    /// Closes what a page left open, as after a reload.
+    pub(crate) fn leave_page(&self) -> Vec<u32> {
+        let Page { documents, events } = std::mem::take(&mut *self.page());
+        if let Some(events) = events {
+            events.abort();
+        }
+        documents
+    }
+
+    /// Commits what is gathered and says good-bye, within `MAX_SHUTDOWN`.
+    pub(crate) async fn close(&self) {
+        if let Phase::Ready(engine) = self.phase.send_replace(Phase::Closed)
+            && tokio::time::timeout(MAX_SHUTDOWN, engine.shutdown()).await.is_err()
+        {
+            tracing::error!("the engine did not stop in time");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The engine's verbs and events, as they are, and the few verbs of the window itself.
+//!
+//! `window.link {}` → the invitation named on the command line, or null; told once. `window.retry {}` → null; opens
+//! the engine again after a failure.
+
+use std::sync::Arc;
+
+use omniscope_engine::event::Event;
+use serde_json::{Value, json};
+use tauri::State;
+use tauri::ipc::Channel;
+
+use crate::backend::Backend;
+use crate::error::CommandError;
+
+/// Carries out a verb.
+#[tauri::command]
+pub(crate) async fn call(
+    backend: State<'_, Arc<Backend>>,
+    method: String,
+    params: Value,
+) -> Result<Value, CommandError> {
+    match method.as_str() {
+        "window.link" => Ok(json!(backend.take_link())),
+        "window.retry" => {
+            backend.retry().await;
+            Ok(Value::Null)
+        }
+        _ => Ok(backend.engine().await?.call(&method, params).await?),
+    }
+}
+
+/// Sends engine events to the page from now on, as soon as the engine is open.
+#[tauri::command]
+pub(crate) async fn events(backend: State<'_, Arc<Backend>>, channel: Channel<Arc<Event>>) -> Result<(), CommandError> {
+    let waiting = Arc::clone(&backend);
+    let forwarding = tokio::spawn(async move {
+        // While the engine cannot be opened there are no events; a retry that succeeds brings them.
+        if let Ok(engine) = waiting.opened().await {
+            crate::events::forward(&engine, &channel).await;
+        }
+    });
+    backend.note_events(forwarding.abort_handle());
+    Ok(())
+}

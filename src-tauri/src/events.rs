@@ -1,0 +1,32 @@
+//! Engine events on their way to the page.
+//!
+//! Deliberately absent: pointers and selections. They come many times a second, and the page has them already on the
+//! channel of the open document.
+
+use std::sync::Arc;
+
+use omniscope_engine::Engine;
+use omniscope_engine::event::Event;
+use tauri::ipc::Channel;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+/// Forwards events until the page or the engine is gone.
+pub(crate) async fn forward(engine: &Engine, channel: &Channel<Arc<Event>>) {
+    let mut events: Receiver<Arc<Event>> = engine.subscribe();
+    loop {
+        let event = match events.recv().await {
+            Ok(event) if concerns_the_page(&event) => event,
+            Ok(_) => continue,
+            // Events are hints to look again: after a gap the page looks at everything.
+            Err(RecvError::Lagged(_)) => Arc::new(Event::WorkspacesChanged {}),
+            Err(RecvError::Closed) => return,
+        };
+        if channel.send(event).is_err() {
+            return;
+        }
+    }
+}
+
+fn concerns_the_page(event: &Event) -> bool {
+    !matches!(event, Event::CursorUpdated { .. } | Event::SelectionUpdated { .. } | Event::PresenceUpdated { .. })
+}

@@ -1,0 +1,19 @@
+//! Scenarios.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod judge_model;
+
+mod network;
+
+mod pipelines;
+mod tidy;
+
+mod corruption;
+mod disk_full;
+mod keyring;
+mod kill;
+mod namespaces;
+mod power_loss;
+mod together;
+
+mod yjs_equal;

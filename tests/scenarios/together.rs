@@ -1,0 +1,108 @@
+//! People at work together: real engines over loopback.
+
+use omniscope_engine::event::Event;
+use omniscope_engine::pipeline::SAMPLE_RNASEQ;
+use omniscope_tests::peers::{Peer, converged};
+use serde_json::json;
+
+async fn workspace_of(ana: &Peer) -> String {
+    let made = ana.call("workspace.create", json!({"name": "RNA-seq"})).await;
+    made["workspace"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_people_edit_one_pipeline_online_and_offline() {
+    let (ana, ben) = (Peer::start("Ana").await, Peer::start("Ben").await);
+    let ws = workspace_of(&ana).await;
+    let imported = ana.call("pipeline.import", json!({"workspace": ws, "content": SAMPLE_RNASEQ})).await;
+    assert!(imported["nodes"].as_u64().unwrap() > 10);
+    ana.invite(&ws, &ben, "editor").await;
+    let before = converged(&[&ana, &ben], &ws).await;
+
+    let from_ana = ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "By Ana"})).await;
+    let from_ben = ben.call("node.add", json!({"workspace": ws, "type": "generic", "label": "By Ben"})).await;
+    let online = converged(&[&ana, &ben], &ws).await;
+    assert!(online.contains("By Ana") && online.contains("By Ben") && online != before);
+
+    for peer in [&ana, &ben] {
+        peer.call("network.set", json!({"online": false})).await;
+    }
+    ana.call("node.set", json!({"workspace": ws, "node": from_ben["node"], "params": {"threads": 8}})).await;
+    ben.call("node.note", json!({"workspace": ws, "node": from_ana["node"], "text": "offline 🧬"})).await;
+    assert_ne!(ana.state(&ws).await, ben.state(&ws).await);
+    for peer in [&ana, &ben] {
+        peer.call("network.set", json!({"online": true})).await;
+    }
+    let merged = converged(&[&ana, &ben], &ws).await;
+    assert!(merged.contains("\"threads\":8") && merged.contains("offline 🧬"));
+    let synced = ana.call("workspace.sync", json!({"workspace": ws, "wait_ms": 10_000})).await;
+    assert_eq!(synced["converged"], true, "{synced}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_lets_in_once_and_a_viewer_writes_nothing() {
+    let (ana, ben, cara) = (Peer::start("Ana").await, Peer::start("Ben").await, Peer::start("Cara").await);
+    let ws = workspace_of(&ana).await;
+    ana.listening().await;
+    let link = ana.call("invite.create", json!({"workspace": ws, "role": "viewer"})).await["link"].clone();
+    let joined = ben.call("join", json!({"link": link, "wait_ms": 20_000})).await;
+    assert_eq!(joined["status"], "member");
+    assert_eq!(cara.refused("join", json!({"link": link, "wait_ms": 20_000})).await, "link_used_up");
+    ben.until("the history is there", async |p| p.state(&ws).await.contains("RNA-seq")).await;
+    assert_eq!(ben.refused("node.add", json!({"workspace": ws, "type": "generic"})).await, "not_allowed");
+    assert_eq!(ben.refused("invite.create", json!({"workspace": ws})).await, "not_allowed");
+    let again = ben.call("join", json!({"link": link})).await;
+    assert_eq!(again["status"], "member");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revoked_and_expired_links_say_so() {
+    let (ana, ben) = (Peer::start("Ana").await, Peer::start("Ben").await);
+    let ws = workspace_of(&ana).await;
+    ana.listening().await;
+    let made = ana.call("invite.create", json!({"workspace": ws})).await;
+    ana.call("invite.revoke", json!({"workspace": ws, "invite": made["invite"]})).await;
+    assert_eq!(ben.refused("join", json!({"link": made["link"], "wait_ms": 20_000})).await, "link_revoked");
+    let expired = ana.call("invite.create", json!({"workspace": ws, "expires": "0"})).await;
+    assert_eq!(ben.refused("join", json!({"link": expired["link"]})).await, "link_expired");
+    assert_eq!(ben.refused("join", json!({"link": "omniscope://join#nonsense"})).await, "link_malformed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joining_and_a_clean_leave_are_noticed_at_once() {
+    let (ana, ben) = (Peer::start("Ana").await, Peer::start("Ben").await);
+    let ws = workspace_of(&ana).await;
+    let mut events = ana.engine.subscribe();
+    ana.invite(&ws, &ben, "editor").await;
+    ana.event(&mut events, "Ben joined", |e| matches!(e, Event::UserJoined { .. })).await;
+    ben.call("cursor.move", json!({"workspace": ws, "x": 10.5, "y": -3.0})).await;
+    let moved = ana.event(&mut events, "a cursor", |e| matches!(e, Event::CursorUpdated { .. })).await;
+    let Event::CursorUpdated { pointer, .. } = &*moved else { unreachable!() };
+    assert_eq!(*pointer, json!({"x": 10.5, "y": -3.0}));
+    ben.engine.shutdown().await;
+    ana.event(&mut events, "Ben left", |e| matches!(e, Event::UserLeft { .. })).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_is_restored_as_a_new_edit_and_everything_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let ana = Peer::start_in("Ana", dir.path()).await;
+    let ws = workspace_of(&ana).await;
+    ana.call("pipeline.import", json!({"workspace": ws, "content": SAMPLE_RNASEQ})).await;
+    let first = ana.state(&ws).await;
+    ana.call("version.create", json!({"workspace": ws, "name": "as imported"})).await;
+    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "later"})).await;
+    let later = ana.state(&ws).await;
+    let restored = ana.call("version.restore", json!({"workspace": ws, "version": "as imported"})).await;
+    assert!(restored["changed"].as_u64().unwrap() > 0);
+    assert_eq!(ana.state(&ws).await, first);
+    assert_ne!(first, later);
+    ana.call("workspace.persist", json!({"workspace": ws})).await;
+    ana.engine.shutdown().await;
+    drop(ana);
+    let ana = Peer::start_in("Ana", dir.path()).await;
+    assert_eq!(ana.state(&ws).await, first);
+    let listed = ana.call("workspace.list", json!({})).await;
+    assert_eq!(listed["workspaces"][0]["name"], "RNA-seq");
+    assert_eq!(listed["workspaces"][0]["role"], "owner");
+}

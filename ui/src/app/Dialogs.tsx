@@ -1,0 +1,57 @@
+//! Shows the one open dialog.
+import { ConfirmDialog } from "../panels/ConfirmDialog";
+import { CreateDialog } from "../panels/CreateDialog";
+import { type Profile, type Summary, useEngine } from "../panels/engine";
+import { ExportDialog } from "../panels/ExportDialog";
+import { ImportDialog } from "../panels/ImportDialog";
+import { JoinDialog } from "../panels/JoinDialog";
+import { SettingsDialog, type ThemeChoice } from "../panels/SettingsDialog";
+import { ShareDialog } from "../panels/ShareDialog";
+import { ShortcutSheet } from "../panels/ShortcutSheet";
+import { VersionsDialog } from "../panels/VersionsDialog";
+import { text } from "../text";
+import type { DialogState } from "./dialogs";
+
+interface DialogsProps {
+  state: DialogState;
+  summary: Summary | null;
+  writable: boolean;
+  profile: Profile;
+  theme: ThemeChoice;
+  onTheme: (theme: ThemeChoice) => void;
+  onProfile: (profile: Profile) => void;
+  onOpen: (workspace: string | null) => void;
+  onClose: () => void;
+}
+
+export function Dialogs({ state, summary, writable, profile, theme, onTheme, onProfile, onOpen, onClose }: DialogsProps) {
+  const engine = useEngine();
+  const enter = (workspace: string) => {
+    onClose();
+    onOpen(workspace);
+  };
+  switch (state?.name) {
+    case undefined: return null;
+    case "create": return <CreateDialog onClose={onClose} onCreated={enter} />;
+    case "join": return <JoinDialog initial={state.link} onClose={onClose} onJoined={enter} />;
+    case "settings": return <SettingsDialog profile={profile} theme={theme} onTheme={onTheme} onSaved={onProfile} onClose={onClose} />;
+    case "shortcuts": return <ShortcutSheet onClose={onClose} />;
+    case "leave": {
+      const { workspace, name } = state.workspace;
+      return <ConfirmDialog title={text.confirm.leaveTitle(name)} message={text.confirm.leaveText} action={text.confirm.leave} onConfirm={() => engine.call("workspace.leave", { workspace })} onClose={onClose} />;
+    }
+    case "delete": {
+      const { workspace, name } = state.workspace;
+      const remove = () => engine.call("workspace.delete", { workspace, confirm: name }).then(() => summary?.workspace === workspace && onOpen(null));
+      return <ConfirmDialog title={text.confirm.deleteTitle(name)} message={text.confirm.deleteText} action={text.confirm.delete} typed={name} onConfirm={remove} onClose={onClose} />;
+    }
+  }
+  if (!state || !summary) return null;
+  const { workspace, name } = summary;
+  switch (state.name) {
+    case "share": return <ShareDialog workspace={workspace} name={name} mayInvite={summary.role === "owner"} onClose={onClose} />;
+    case "versions": return <VersionsDialog workspace={workspace} writable={writable} onClose={onClose} />;
+    case "import": return <ImportDialog workspace={workspace} onClose={onClose} onDone={onClose} />;
+    case "export": return <ExportDialog workspace={workspace} name={name} onClose={onClose} />;
+  }
+}

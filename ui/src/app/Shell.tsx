@@ -1,0 +1,91 @@
+//! The window at work: sidebar, top bar, canvas, inspector, status line, and the one open dialog.
+import { Settings } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
+import { toast } from "sonner";
+import { CollaborativeEditor } from "../collaboration/CollaborativeEditor";
+import { Avatar } from "../components/Avatar";
+import { Callout } from "../components/Callout";
+import { IconButton } from "../components/IconButton";
+import { PipelineCanvas } from "../graph/PipelineCanvas";
+import { messageOf, type Profile, type Summary, useEngine, useQuery } from "../panels/engine";
+import { Inspector } from "../panels/Inspector";
+import { WorkspaceSelector } from "../panels/WorkspaceSelector";
+import { text } from "../text";
+import type { DialogName, DialogState } from "./dialogs";
+import { Dialogs } from "./Dialogs";
+import { NothingOpen } from "./NothingOpen";
+import { StatusLine } from "./StatusLine";
+import { TopBar } from "./TopBar";
+import { useNotices } from "./useNotices";
+import { useOpenWorkspace } from "./useOpenWorkspace";
+import { useOwnPresence } from "./useOwnPresence";
+import { useSync } from "./useSync";
+import type { useTheme } from "./useTheme";
+import { useValidation } from "./useValidation";
+import { useWindowKeys } from "./useWindowKeys";
+
+type Theming = ReturnType<typeof useTheme>;
+interface ShellProps { profile: Profile; onProfile: (profile: Profile) => void; theme: Theming["theme"]; choice: Theming["choice"]; setChoice: Theming["setChoice"] }
+
+export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellProps) {
+  const engine = useEngine();
+  const [dialog, setDialog] = useState<DialogState>(null);
+  const [closed, setClosed] = useState({ sidebar: false, inspector: false });
+  const [network, setNetwork] = useState(true);
+  const list = useQuery<{ workspaces: Summary[] }>("workspace.list", {}, ["workspaces_changed", "joined", "join_pending", "user_joined", "user_left"]);
+  const { active, open, collaboration, problem } = useOpenWorkspace(list.data?.workspaces ?? null);
+  const { session } = collaboration;
+  const summary = list.data?.workspaces.find((one) => one.workspace === active) ?? null;
+  const sync = useSync(session ? active : null);
+  const close = useCallback(() => setDialog(null), []);
+  const show = useCallback((name: DialogName) => setDialog({ name }), []);
+  useOwnPresence(session, profile);
+  useNotices(active, open);
+  useValidation(session);
+  useEffect(() => {
+    engine.call<{ online: boolean }>("network.status").then((status) => setNetwork(status.online), () => undefined);
+    return engine.listen((event) => event.event === "deep_link" && setDialog({ name: "join", link: String(event.link) }));
+  }, [engine]);
+
+  const fail = (error: unknown) => toast.error(messageOf(error));
+  const saveVersion = () => {
+    if (!active || !session?.writable) return;
+    const name = text.versions.quick(new Date().toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }));
+    engine.call("version.create", { workspace: active, name }).then(() => toast.success(text.toasts.versionSaved(name)), fail);
+  };
+  const switchNetwork = (online: boolean) => engine.call("network.set", { online }).then(() => setNetwork(online), fail);
+  const rename = (name: string) => active && engine.call("workspace.rename", { workspace: active, name }).then(list.reload, fail);
+  useWindowKeys({ saveVersion, shortcuts: () => show("shortcuts") });
+
+  return (
+    <div className="shell" data-sidebar={closed.sidebar ? "closed" : "open"} data-inspector={closed.inspector || !session ? "closed" : "open"}>
+      <nav className="sidebar" aria-label={text.workspaces.title}>
+        <div className="sidebar__head"><h1 className="sidebar__brand">{text.app}</h1></div>
+        <WorkspaceSelector workspaces={list.data?.workspaces ?? null} active={active} onOpen={open} onCreate={() => show("create")} onJoin={() => show("join")} onLeave={(workspace) => setDialog({ name: "leave", workspace })} onDelete={(workspace) => setDialog({ name: "delete", workspace })} />
+        <div className="sidebar__foot">
+          <button type="button" className="me" data-testid="profile-open" onClick={() => show("settings")}><Avatar small name={profile.name} color={profile.color} /><span className="truncate">{profile.name}</span></button>
+          <IconButton label={text.top.settings} side="top" onClick={() => show("settings")}><Settings size={16} /></IconButton>
+        </div>
+      </nav>
+      <CollaborativeEditor collaboration={collaboration}>
+        {session ? (
+          <>
+            <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={() => setChoice(theme === "dark" ? "light" : "dark")} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
+            <main className="centre">
+              {!session.writable && <div className="banner banner--viewer" role="status" data-testid="viewer-banner">{text.viewerBanner}</div>}
+              {!network && <div className="banner" role="status" data-testid="offline-banner">{text.offlineBanner}</div>}
+              <div className="centre__canvas"><PipelineCanvas key={session.workspace} theme={theme} /></div>
+            </main>
+            <Inspector />
+            <StatusLine sync={sync} network={network} />
+          </>
+        ) : (
+          <main className="centre" style={{ gridRow: "1 / span 2", gridColumn: "2 / span 2", justifyContent: "center" }}>
+            {problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} />}
+          </main>
+        )}
+      </CollaborativeEditor>
+      <Dialogs state={dialog} summary={summary} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onClose={close} />
+    </div>
+  );
+}

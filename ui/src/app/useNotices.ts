@@ -1,0 +1,42 @@
+//! Turns engine events into toasts. Joins and leaves within a moment share one toast; somebody back within half a minute is not news.
+import { useEffect } from "react";
+import { toast } from "sonner";
+import { useEngine } from "../panels/engine";
+import { listNames } from "../panels/statusSentence";
+import { text } from "../text";
+
+const GROUP_MS = 400;
+const RECONNECT_MS = 30_000;
+
+export function useNotices(active: string | null, openJoined: (workspace: string) => void) {
+  const engine = useEngine();
+  useEffect(() => {
+    const gone = new Map<string, number>();
+    const waiting = { joined: new Set<string>(), left: new Set<string>() };
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const flush = () => {
+      timer = undefined;
+      for (const kind of ["joined", "left"] as const) {
+        if (waiting[kind].size > 0) toast(text.toasts[kind](listNames([...waiting[kind]])));
+        waiting[kind].clear();
+      }
+    };
+    const stop = engine.listen((event) => {
+      if (event.event === "notice" && (!event.workspace || event.workspace === active)) toast(String(event.message));
+      if (event.event === "joined" && !active && typeof event.workspace === "string") openJoined(event.workspace);
+      if ((event.event !== "user_joined" && event.event !== "user_left") || event.workspace !== active) return;
+      const user = event.user as { device?: unknown; name?: unknown } | undefined;
+      const device = String(user?.device);
+      const name = String(user?.name ?? "?").slice(0, 60);
+      const left = event.event === "user_left";
+      if (!left && Date.now() - (gone.get(device) ?? 0) < RECONNECT_MS) return;
+      if (left) gone.set(device, Date.now());
+      waiting[left ? "left" : "joined"].add(name);
+      timer ??= setTimeout(flush, GROUP_MS);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [engine, active, openJoined]);
+}

@@ -1,0 +1,80 @@
+//! What the window asks of the machine behind it, as types: verbs, their answers, one document's channel. Deliberately absent: how it is asked
+//! (tauri.ts, memory.ts) and everything of Yjs (src/doc).
+
+export type Role = "owner" | "editor" | "viewer";
+export interface Person { device: string; name: string }
+export interface Profile extends Person { color: string; fingerprint: string }
+export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "removed" | "closed"; unsent: number; saved: boolean }
+export interface Details extends Summary { statistics: { members: number; online: number; idle: number; away: number; edits_today: number }; heads: string[]; ops: number; bytes: number }
+export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string }
+export interface Invite { invite: string; role: Role; uses: number; used: number; expires: string; state: string }
+export interface Inspected { workspace: string; name: string; role: Role; inviter: Person; expires: string; uses: number; fingerprint?: string; problem?: { code: string; message: string } | null }
+export interface Version { version: string; name: string; author: Person; created: string }
+/** How one peer is reached and how many ops it lacks of ours; `last_heard` is an RFC 3339 time. */
+export interface Peer extends Person { path: "lan" | "direct" | "relayed" | string; behind: number; latency_ms?: number; last_heard?: string }
+export interface SyncState { saved: boolean; unsent: number; peers: Peer[]; online: boolean }
+export interface Finding { level: "error" | "warning"; code: string; message: string; node?: string; edge?: string }
+export interface EngineEvent { event: string; [field: string]: unknown }
+
+interface In { workspace: string }
+type Nothing = Record<string, never>;
+
+/** The verbs the window uses: parameters and answer of each. */
+export interface Methods {
+  "profile.show": [Nothing, Profile];
+  "profile.set": [{ name?: string; color?: string }, Profile];
+  "workspace.create": [{ name: string; description?: string }, { workspace: string; name: string }];
+  "workspace.list": [Nothing, { workspaces: Summary[] }];
+  "workspace.show": [In, Details];
+  "workspace.update": [In & { name?: string; description?: string }, unknown];
+  "workspace.rename": [In & { name: string }, unknown];
+  "workspace.delete": [In & { confirm: string }, unknown];
+  "workspace.leave": [In, unknown];
+  "workspace.members": [In, { members: Member[] }];
+  "workspace.sync": [In & { wait_ms?: number }, { converged: boolean | null; peers: Peer[] }];
+  "version.create": [In & { name: string }, { version: string; name: string }];
+  "version.list": [In, { versions: Version[] }];
+  "version.restore": [In & { version: string }, { changed: number }];
+  "invite.create": [In & { role: Role; uses?: number; expires?: string; relay?: string[]; for?: string }, { link: string; invite: string; role: Role; expires: string }];
+  "invite.list": [In, { invites: Invite[] }];
+  "invite.inspect": [{ link: string }, Inspected];
+  "invite.revoke": [In & { invite: string }, unknown];
+  join: [{ link: string; wait_ms?: number }, { workspace: string; role: Role; status: "member" | "pending" }];
+  "pipeline.import": [In & { content: string; filename?: string }, { nodes: number; edges: number; stickies: number; warnings: string[] }];
+  "pipeline.export": [In & { format: "json" | "ga" }, { content: string }];
+  "pipeline.validate": [In, { findings: Finding[] }];
+  "sync.request": [In, unknown];
+  "network.set": [{ online: boolean }, { online: boolean }];
+  "network.status": [Nothing, { online: boolean }];
+}
+
+/** A document opened for this window: its handle, the client id of its session, and whether its edits may count. */
+export interface Opened { document: number; client_id: number; writable: boolean }
+
+/** One window's way to the engine. Calls fail with a `BackendError`. */
+export interface Backend {
+  call(method: string, params: Record<string, unknown>): Promise<unknown>;
+  /** Hears every engine event until the returned function is called. */
+  subscribeEvents(listener: (event: EngineEvent) => void): () => void;
+  /** Opens a document; its messages (see frames.ts) may arrive before the promise resolves. */
+  openDocument(workspace: string, listener: (message: Uint8Array) => void): Promise<Opened>;
+  /** Hands over one v1 update; resolves with how many this document has pushed. The caller keeps one in flight: order is its own care. */
+  pushUpdate(document: number, update: Uint8Array): Promise<number>;
+  setAwareness(document: number, state: Record<string, unknown> | null): Promise<void>;
+  closeDocument(document: number): Promise<void>;
+}
+
+/** A refusal of the engine: a stable code to branch on and a sentence for people. */
+export class BackendError extends Error {
+  constructor(readonly code: string, message: string) {
+    super(message);
+    this.name = "BackendError";
+  }
+
+  /** Reads whatever was thrown. Unknown shapes keep their words under the code `unknown`. */
+  static from(thrown: unknown): BackendError {
+    if (thrown instanceof BackendError) return thrown;
+    const { code, message } = (thrown ?? {}) as { code?: unknown; message?: unknown };
+    return new BackendError(typeof code === "string" ? code : "unknown", typeof message === "string" && message ? message : String(thrown));
+  }
+}

@@ -1,0 +1,91 @@
+//! Bridges an y-protocols awareness to the engine's: the own state out at a bounded rate, other instances' states in under numbers of this window's own making.
+//! Deliberately absent: expiry of others, which is the engine's: it hears their heartbeats.
+import { Awareness } from "y-protocols/awareness";
+import type * as Y from "yjs";
+import type { OtherState } from "../backend/frames";
+
+/** The own state goes out at most 25 times a second, and never while the last one is still on its way. */
+export const AWARENESS_MS = 40;
+
+/** More instances than this are not shown; ten people with three windows each are far below it. */
+const MAX_OTHERS = 512;
+
+/** Session client ids of documents stay below 2^53 and are random; the numbers of other instances only need to differ from the own one. */
+const FIRST_NUMBER = 2 ** 40;
+
+export class Others {
+  readonly awareness: Awareness;
+  private readonly known = new Map<string, { client: number; device: string; instance: string }>();
+  private next = FIRST_NUMBER;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private sending = false;
+  private stale = false;
+
+  constructor(doc: Y.Doc, private readonly send: (state: Record<string, unknown> | null) => Promise<unknown>) {
+    this.awareness = new Awareness(doc);
+    this.awareness.on("update", this.onUpdate);
+  }
+
+  /** Shows, renews or (state null) removes one other instance. */
+  hear({ device, instance, state }: OtherState) {
+    const key = `${device}/${instance}`;
+    const before = this.known.get(key);
+    if (!before && (!state || this.known.size >= MAX_OTHERS)) return;
+    const client = before?.client ?? this.next++;
+    if (state) {
+      this.known.set(key, { client, device, instance });
+      this.awareness.states.set(client, { ...state, device });
+    } else {
+      this.known.delete(key);
+      this.awareness.states.delete(client);
+    }
+    // Never outdated: y-protocols' own expiry would race with the engine's.
+    this.awareness.meta.set(client, { clock: (this.awareness.meta.get(client)?.clock ?? 0) + 1, lastUpdated: Number.POSITIVE_INFINITY });
+    const change = { added: before ? [] : [client], updated: before && state ? [client] : [], removed: state ? [] : [client] };
+    this.awareness.emit("change", [change, this]);
+    this.awareness.emit("update", [change, this]);
+  }
+
+  /** Shows the same people, and says the same of oneself, as the session before did. */
+  inherit(previous: Others) {
+    for (const { client, device, instance } of previous.known.values()) {
+      const state = previous.awareness.states.get(client);
+      if (state) this.hear({ device, instance, state });
+    }
+    const own = previous.awareness.getLocalState();
+    // A caret is a place in the old document.
+    if (own && Object.keys(own).length > 0) this.awareness.setLocalState({ ...own, cursor: null });
+  }
+
+  /** Forgets everybody: nobody can be heard. */
+  clear() {
+    for (const { device, instance } of [...this.known.values()]) this.hear({ device, instance, state: null });
+  }
+
+  destroy() {
+    clearTimeout(this.timer);
+    this.awareness.off("update", this.onUpdate);
+    this.awareness.destroy();
+  }
+
+  private readonly onUpdate = (_: unknown, origin: unknown) => {
+    if (origin === this) return;
+    this.stale = true;
+    this.later();
+  };
+
+  private later() {
+    if (this.sending || !this.stale) return;
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.stale = false;
+      this.sending = true;
+      const done = () => {
+        this.sending = false;
+        this.later();
+      };
+      // A lost presence entry is repaired by the next one.
+      this.send(this.awareness.getLocalState()).then(done, done);
+    }, AWARENESS_MS);
+  }
+}

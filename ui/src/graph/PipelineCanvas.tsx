@@ -1,0 +1,100 @@
+//! The canvas: nodes, edges, cursors, minimap, tools. Deliberately absent: edits themselves (model/edits) and anything about networks.
+import { Background, BackgroundVariant, type Connection, type Edge, type FinalConnectionState, MiniMap, type Node, ReactFlow, SelectionMode, useReactFlow, useStore } from "@xyflow/react";
+import { type MouseEvent, useCallback, useEffect, useMemo, useRef } from "react";
+import { toast } from "sonner";
+import { text } from "../text";
+import { CanvasEmpty } from "./CanvasEmpty";
+import { CanvasToolbar } from "./CanvasToolbar";
+import { CursorDisplay } from "./CursorDisplay";
+import { FollowFrame } from "./FollowFrame";
+import { FrameCard } from "./FrameCard";
+import { categoryOf } from "./model/catalogue";
+import { connect } from "./model/edits";
+import { refusal } from "./model/rules";
+import { useGraph, useSession } from "./model/session";
+import { useCanvas } from "./model/uiState";
+import { NodeCard } from "./NodeCard";
+import { StepPalette } from "./StepPalette";
+import { StickyCard } from "./StickyCard";
+import { useActions } from "./useActions";
+import { useCanvasKeys } from "./useCanvasKeys";
+import { useFlowEdges } from "./useFlowEdges";
+import { useFlowNodes } from "./useFlowNodes";
+
+const NODE_TYPES = { step: NodeCard, sticky: StickyCard, frame: FrameCard };
+const POINTER_REPORT_MS = 40;
+const FAR_BELOW = 0.45;
+/** Above this many nodes only those in view are in the page. */
+const VIRTUAL_ABOVE = 150;
+
+export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
+  const session = useSession();
+  const { doc, graph, presence, writable } = session;
+  const flow = useReactFlow();
+  const { nodes, onNodesChange, select } = useFlowNodes();
+  const { edges, onEdgesChange } = useFlowEdges();
+  const actions = useActions(select);
+  const selectAll = useCallback(() => select([...graph.nodes().keys(), ...graph.stickies().keys()]), [select, graph]);
+  useCanvasKeys(actions, selectAll);
+  const far = useStore((state) => state.transform[2] < FAR_BELOW);
+  const empty = useGraph((one) => one.nodes().size + one.stickies().size === 0);
+  const lastPointer = useRef(0);
+
+  const onConnect = useCallback((ends: Connection) => {
+    const full = { source: ends.source, target: ends.target, sourcePort: ends.sourceHandle ?? "out", targetPort: ends.targetHandle ?? "in" };
+    const reason = refusal(graph.edges().values(), full);
+    if (reason) toast.error(text.refusals[reason]);
+    else connect(doc, full);
+  }, [doc, graph]);
+
+  const onConnectEnd = useCallback((_: unknown, state: FinalConnectionState) => {
+    if (state.toNode && state.fromNode?.id === state.toNode.id) toast.error(text.refusals.itself);
+    else if (state.toHandle && state.fromHandle?.type === state.toHandle.type) toast.error(text.refusals.sameSide);
+  }, []);
+
+  const onSelectionChange = useCallback(({ nodes: chosen, edges: wires }: { nodes: Node[]; edges: Edge[] }) => {
+    useCanvas.getState().set({ nodes: chosen.map((node) => node.id), edges: wires.map((edge) => edge.id) });
+    presence.publish("selection", chosen.map((node) => node.id));
+  }, [presence]);
+
+  const onMouseMove = (event: MouseEvent) => {
+    const now = performance.now();
+    if (now - lastPointer.current < POINTER_REPORT_MS) return;
+    lastPointer.current = now;
+    const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+    presence.publish("pointer", { x: Math.round(at.x), y: Math.round(at.y) });
+  };
+  useEffect(() => () => useCanvas.getState().set({ nodes: [], edges: [], renaming: null, following: null, paletteAt: null }), []);
+  const onMoveEnd = useCallback((_: unknown, view: { x: number; y: number; zoom: number }) => {
+    const pane = document.querySelector(".canvas")?.getBoundingClientRect();
+    if (pane) presence.publish("viewport", { x: Math.round((pane.width / 2 - view.x) / view.zoom), y: Math.round((pane.height / 2 - view.y) / view.zoom), zoom: Number(view.zoom.toFixed(3)) });
+  }, [presence]);
+  const onDoubleClick = (event: MouseEvent) => {
+    if (writable && event.target instanceof Element && event.target.classList.contains("react-flow__pane")) useCanvas.getState().set({ paletteAt: flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }) });
+  };
+  const miniColour = useCallback((node: Node) => (node.type === "step" ? `var(--cat-${categoryOf(graph.node(node.id)?.type ?? "")})` : "var(--line-strong)"), [graph]);
+  const proOptions = useMemo(() => ({ hideAttribution: true }), []);
+
+  return (
+    <div className="canvas" data-zoom={far ? "far" : "near"} data-testid="canvas" onMouseMove={onMouseMove} onMouseLeave={() => presence.publish("pointer", null)} onDoubleClick={onDoubleClick}>
+      <ReactFlow
+        nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} colorMode={theme} proOptions={proOptions}
+        onNodesChange={onNodesChange} onEdgesChange={onEdgesChange} onConnect={onConnect} onConnectEnd={onConnectEnd}
+        onSelectionChange={onSelectionChange} onMoveEnd={onMoveEnd} onMoveStart={(event) => event && useCanvas.getState().set({ following: null })}
+        nodesDraggable={writable} nodesConnectable={writable} edgesReconnectable={false} deleteKeyCode={null}
+        selectionOnDrag selectionMode={SelectionMode.Partial} panOnDrag={[1, 2]} panOnScroll zoomOnDoubleClick={false} selectNodesOnDrag={false}
+        multiSelectionKeyCode={["Shift", "Control", "Meta"]} connectionRadius={24} minZoom={0.1} maxZoom={2.5} snapToGrid snapGrid={[4, 4]}
+        fitView fitViewOptions={{ padding: 0.12, maxZoom: 1 }} onlyRenderVisibleElements={nodes.length > VIRTUAL_ABOVE} elevateNodesOnSelect={false}
+        aria-label={text.canvas.label}
+      >
+        <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />
+        <MiniMap pannable zoomable nodeColor={miniColour} nodeBorderRadius={12} style={{ width: 168, height: 108 }} ariaLabel={text.canvas.minimap} />
+        <CursorDisplay />
+        <CanvasToolbar actions={actions} />
+      </ReactFlow>
+      {empty && <CanvasEmpty />}
+      <FollowFrame />
+      <StepPalette onPick={actions.addStep} />
+    </div>
+  );
+}

@@ -1,0 +1,143 @@
+//! What others in the workspace are doing, read from awareness. Names and colours are data from other people and are bounded here.
+import { safeColour } from "../../components/colour";
+import { textOf } from "../../doc/plain";
+import type { Point } from "../geometry";
+import { pair } from "./snapshot";
+
+/** What this module needs of an y-protocols awareness. */
+export interface AwarenessLike {
+  clientID: number;
+  getStates(): Map<number, Record<string, unknown>>;
+  getLocalState(): Record<string, unknown> | null;
+  setLocalStateField(field: string, value: unknown): void;
+  on(event: "change", listener: () => void): void;
+  off(event: "change", listener: () => void): void;
+}
+
+export interface Presence {
+  key: string;
+  device: string;
+  name: string;
+  color: string;
+  status: "online" | "idle" | "away";
+  pointer: Point | null;
+  selection: string[];
+  editing: { node: string; what: string } | null;
+  viewport: { x: number; y: number; zoom: number } | null;
+}
+
+const MAX_NAME = 60;
+const MAX_SELECTION = 500;
+const MAX_ZOOM = 8;
+
+type Listener = () => void;
+
+export class PresenceStore {
+  private people: Presence[] = [];
+  private inRoom: Presence[] = [];
+  private readonly known = new Map<number, { state: Record<string, unknown>; person: Presence }>();
+  private onNodes: ReadonlyMap<string, Presence[]> = new Map();
+  private drags: ReadonlyMap<string, Point> = new Map();
+  private readonly listeners = new Set<Listener>();
+
+  constructor(readonly awareness: AwarenessLike) {
+    this.read();
+    awareness.on("change", this.read);
+  }
+
+  readonly subscribe = (listener: Listener): Listener => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  readonly others = () => this.people;
+  /** The same people; another array only when somebody came, went or changed name, colour or status. Pointers in it may be old. */
+  readonly roster = () => this.inRoom;
+  readonly dragging = () => this.drags;
+  /** Those who select or edit this node; the same array as long as nobody's state about it changed. */
+  readonly at = (node: string): Presence[] => this.onNodes.get(node) ?? NOBODY;
+
+  /** Publishes one field of the own state; equal values are not sent again. */
+  publish(field: string, value: unknown) {
+    const now = this.awareness.getLocalState()?.[field];
+    if (JSON.stringify(now) !== JSON.stringify(value)) this.awareness.setLocalStateField(field, value);
+  }
+
+  destroy() {
+    this.awareness.off("change", this.read);
+    this.listeners.clear();
+  }
+
+  /** A person whose state is the same object as before is the same object too, so that only moving pointers are drawn again. */
+  private person(client: number, state: Record<string, unknown>): Presence {
+    const before = this.known.get(client);
+    if (before?.state === state) return before.person;
+    const person = readPresence(client, state);
+    this.known.set(client, { state, person });
+    return person;
+  }
+
+  private readonly read = () => {
+    const people: Presence[] = [];
+    const drags = new Map<string, Point>();
+    for (const [client, state] of this.awareness.getStates()) {
+      if (client === this.awareness.clientID || !state) continue;
+      people.push(this.person(client, state));
+      const dragging = state.dragging;
+      if (dragging && typeof dragging === "object") {
+        for (const [id, pos] of Object.entries(dragging).slice(0, MAX_SELECTION)) drags.set(id, pair(pos, [0, 0]));
+      }
+    }
+    this.people = people.sort((a, b) => a.name.localeCompare(b.name) || a.key.localeCompare(b.key));
+    for (const client of [...this.known.keys()]) if (!this.awareness.getStates().has(client)) this.known.delete(client);
+    if (rosterKey(people) !== rosterKey(this.inRoom)) this.inRoom = this.people;
+    this.drags = drags.size === 0 && this.drags.size === 0 ? this.drags : drags;
+    this.onNodes = shareNodes(this.onNodes, people);
+    for (const listener of [...this.listeners]) listener();
+  };
+}
+
+const NOBODY: Presence[] = [];
+
+const rosterKey = (people: Presence[]): string => JSON.stringify(people.map((one) => [one.key, one.name, one.color, one.status]));
+
+function shareNodes(before: ReadonlyMap<string, Presence[]>, people: Presence[]): ReadonlyMap<string, Presence[]> {
+  const next = new Map<string, Presence[]>();
+  for (const person of people) {
+    const nodes = new Set([...person.selection, ...(person.editing ? [person.editing.node] : [])]);
+    for (const node of nodes) next.set(node, [...(next.get(node) ?? []), person]);
+  }
+  const mark = (list: Presence[]) => JSON.stringify(list.map((one) => [one.key, one.name, one.color, one.editing]));
+  for (const [node, list] of next) {
+    const old = before.get(node);
+    if (old && mark(old) === mark(list)) next.set(node, old);
+  }
+  return next;
+}
+
+function readViewport(viewport: { x?: unknown; y?: unknown; zoom?: unknown } | null | undefined): Presence["viewport"] {
+  const zoom = viewport?.zoom;
+  if (typeof zoom !== "number" || !(zoom > 0 && zoom <= MAX_ZOOM)) return null;
+  const [x, y] = pair([viewport?.x, viewport?.y], [Number.NaN, Number.NaN]);
+  return Number.isNaN(x) ? null : { x, y, zoom };
+}
+
+function readPresence(client: number, state: Record<string, unknown>): Presence {
+  const user = (state.user && typeof state.user === "object" ? state.user : {}) as Record<string, unknown>;
+  const device = textOf(state.device) || textOf(user.device) || String(client);
+  const editing = state.editing as { node?: unknown; what?: unknown; field?: unknown } | null | undefined;
+  const pointer = state.pointer as { x?: unknown; y?: unknown } | null | undefined;
+  const viewport = state.viewport as { x?: unknown; y?: unknown; zoom?: unknown } | null | undefined;
+  const status = state.status === "idle" || state.status === "away" ? state.status : "online";
+  return {
+    key: `${device}:${client}`,
+    device,
+    name: (typeof user.name === "string" && user.name.trim() ? user.name : "?").slice(0, MAX_NAME),
+    color: safeColour(user.color),
+    status,
+    pointer: pointer && typeof pointer.x === "number" ? pair([pointer.x, pointer.y], [0, 0]) : null,
+    selection: Array.isArray(state.selection) ? state.selection.filter((one): one is string => typeof one === "string").slice(0, MAX_SELECTION) : [],
+    editing: editing && typeof editing.node === "string" ? { node: editing.node, what: textOf(editing.what ?? editing.field, "", MAX_NAME) } : null,
+    viewport: readViewport(viewport),
+  };
+}

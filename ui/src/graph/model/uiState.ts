@@ -1,0 +1,22 @@
+//! What is true of this window alone: selection, what is being renamed, whom the view follows. Never stored in a document.
+import { create } from "zustand";
+
+interface CanvasState {
+  nodes: readonly string[];
+  edges: readonly string[];
+  renaming: string | null;
+  following: string | null;
+  showCursors: boolean;
+  paletteAt: { x: number; y: number } | "centre" | null;
+  set: (patch: Partial<Omit<CanvasState, "set">>) => void;
+}
+
+export const useCanvas = create<CanvasState>((set) => ({
+  nodes: [],
+  edges: [],
+  renaming: null,
+  following: null,
+  showCursors: true,
+  paletteAt: null,
+  set: (patch) => set(patch),
+}));

@@ -1,0 +1,24 @@
+import { describe, expect, it } from "vitest";
+import { findLink } from "./link";
+import { sayTime } from "./time";
+
+describe("findLink", () => {
+  it("takes the link out of a whole message", () => {
+    expect(findLink("Hi Ben, join us:\nomniscope://join#AbC_-1.\nAna")).toBe("omniscope://join#AbC_-1");
+  });
+  it("finds nothing in other addresses", () => {
+    for (const one of ["", "https://example.org/join#abc", "omniscope://open#abc", `omniscope://join#${"a".repeat(9000)}`]) expect(findLink(one)).toBeNull();
+  });
+});
+
+describe("sayTime", () => {
+  const now = Date.parse("2026-11-24T12:00:00Z");
+  it("speaks of past and future", () => {
+    expect(sayTime("2026-11-24T11:59:40Z", now)).toBe("just now");
+    expect(sayTime("2026-11-24T11:55:00Z", now)).toBe("5 min. ago");
+    expect(sayTime("2026-12-01T11:00:00Z", now)).toBe("in 7 days");
+  });
+  it("says nothing of what is no time", () => {
+    expect(sayTime("soon", now)).toBe("");
+  });
+});
