@@ -8,7 +8,7 @@ use std::io::{BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use omniscope_engine::folder::{self, KeySource, OpenError, Opened};
+use omniscope_engine::device::{self, Device, KeySource, OpenError};
 use omniscope_engine::keys::KeyError;
 use omniscope_engine::rpc::Client;
 use omniscope_engine::store::StoreError;
@@ -83,11 +83,11 @@ pub(crate) enum OpenFailure {
 }
 
 /// Opens the folder with the key that the arguments name.
-pub(crate) async fn open_folder(place: &Place, name: &'static str) -> Result<Opened, OpenFailure> {
+pub(crate) async fn open_folder(place: &Place, name: &'static str) -> Result<Device, OpenFailure> {
     let dir = place.data_dir().map_err(OpenFailure::Other)?;
     let source = key_source(place).map_err(OpenFailure::Other)?;
     // Keyring and Argon2 block.
-    let opened = tokio::task::spawn_blocking(move || folder::open(&dir, &source, name)).await;
+    let opened = tokio::task::spawn_blocking(move || device::open(&dir, name, &source)).await;
     let opened = opened.map_err(|e| OpenFailure::Other(Failure::machine("open the data folder", e)))?;
     match opened {
         Ok(opened) => {
@@ -122,7 +122,7 @@ fn key_source(place: &Place) -> Result<KeySource, Failure> {
     if let Some(path) = &place.key_file {
         return Ok(KeySource::File(path.clone()));
     }
-    let wrapped = folder::wants_passphrase(&place.data_dir()?);
+    let wrapped = device::wants_passphrase(&place.data_dir()?);
     if place.passphrase || place.passphrase_fd.is_some() || wrapped {
         return passphrase(place, !wrapped).map(KeySource::Passphrase);
     }
@@ -201,7 +201,7 @@ pub(crate) fn options(place: &Place, network: Option<&Network>) -> Result<Option
 impl Place {
     /// The data folder.
     pub(crate) fn data_dir(&self) -> Result<PathBuf, Failure> {
-        let named = self.data_dir.clone().or_else(folder::default_data_dir);
+        let named = self.data_dir.clone().or_else(device::default_data_dir);
         named.ok_or_else(|| Failure::usage("there is no home folder; name a data folder with --data-dir"))
     }
 }

@@ -4,7 +4,8 @@
 //! order matters: in a new folder the key is made before the database exists, so that a key that could not be made
 //! leaves a folder that may be tried again; beside a database a key is only looked for.
 //!
-//! Deliberately absent: starting the engine, asking for passphrases, anything that prints.
+//! Deliberately absent: choosing silently where a key lives (the caller names it), starting the engine, asking for
+//! passphrases, anything that prints.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
@@ -14,12 +15,38 @@ use omniscope_protocol::identity::{DeviceId, DeviceKey};
 use omniscope_protocol::op::Op;
 
 use crate::api::ApiError;
-use crate::keys::{KeyError, KeyFile, KeyVault, KeyringVault, Recorded, unlock};
+use zeroize::Zeroizing;
+
+use crate::keys::{KeyError, KeyFile, KeyVault, KeyringVault, Recorded, WrappedFile, unlock};
 use crate::store::{Salvaged, Store, StoreError};
 
 /// Names the keyring entry of a data folder; it lies in the folder, so that a folder may be moved.
 const ENTRY_FILE: &str = "keyring-entry";
 const ENTRY_BYTES: usize = 8;
+/// The passphrase-wrapped key inside the data folder.
+const WRAPPED_KEY_FILE: &str = "device-key";
+
+/// Where the device key lives.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A plain 0600 file, for headless use.
+    File(PathBuf),
+    /// The system's keyring.
+    Keyring,
+    /// A file in the data folder, under this passphrase.
+    Passphrase(Zeroizing<String>),
+}
+
+/// Why a data folder was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// What `Engine::start` needs, and what a person should hear about how it was come by.
 #[derive(Debug)]
@@ -37,41 +64,47 @@ pub fn default_data_dir() -> Option<PathBuf> {
     directories::ProjectDirs::from("org", "omniscope", "OmniScope").map(|dirs| dirs.data_local_dir().to_owned())
 }
 
+/// Whether the folder's key is wrapped under a passphrase.
+pub fn wants_passphrase(dir: &Path) -> bool {
+    dir.join(WRAPPED_KEY_FILE).exists()
+}
+
 /// Opens the data folder `dir`, creating it when it is not there. `holder` says what this process is.
 ///
-/// The key is in `key_file` if one is named, otherwise in the system's keyring. Blocks: for the disk, and up to some
-/// seconds for a keyring that does not answer.
+/// Blocks: for the disk, for Argon2, and up to some seconds for a keyring that does not answer.
 ///
 /// # Errors
-/// `folder_in_use`, `newer_database`, `store_failed`, or one of the codes of `key_error`.
-pub fn open(dir: &Path, holder: &str, key_file: Option<&Path>) -> Result<Device, ApiError> {
-    let existed = Store::exists(dir);
-    let key = if existed { None } else { Some(device_key(dir, key_file, Recorded::Nothing)?) };
-    let (store, salvaged) = Store::open_or_salvage(dir, holder, &is_whole).map_err(|e| store_error(&e))?;
-    let key = match key {
+/// `StoreError::InUse` when another process holds the folder; what a person can do about any other is in its message.
+pub fn open(dir: &Path, holder: &str, source: &KeySource) -> Result<Device, OpenError> {
+    let fresh = !Store::exists(dir);
+    let made = if fresh { Some(device_key(dir, source, Recorded::Nothing)?) } else { None };
+    let (store, salvaged) = Store::open_or_salvage(dir, holder, &is_whole)?;
+    let key = match made {
         Some(key) => key,
         None => {
-            let recorded = store.setting("device").map_err(|e| store_error(&e))?;
-            let recorded = recorded.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+            let recorded = store.setting("device")?.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
             let recorded = recorded.map_or(Recorded::Database, |id| Recorded::Device(DeviceId(id)));
-            device_key(dir, key_file, recorded)?
+            device_key(dir, source, recorded)?
         }
     };
     Ok(Device { store, key, salvaged })
 }
 
-fn device_key(dir: &Path, key_file: Option<&Path>, recorded: Recorded) -> Result<DeviceKey, ApiError> {
-    let vault: Box<dyn KeyVault> = match key_file {
-        Some(path) => Box::new(KeyFile::new(path)),
-        None => Box::new(KeyringVault::new(keyring_entry(dir)?)),
+fn device_key(dir: &Path, source: &KeySource, recorded: Recorded) -> Result<DeviceKey, KeyError> {
+    let vault: Box<dyn KeyVault> = match source {
+        KeySource::File(path) => Box::new(KeyFile::new(path)),
+        KeySource::Keyring => Box::new(KeyringVault::new(keyring_entry(dir)?)),
+        KeySource::Passphrase(phrase) => Box::new(WrappedFile::new(dir.join(WRAPPED_KEY_FILE), phrase.clone())),
     };
-    unlock(vault.as_ref(), recorded).map_err(|e| key_error(&e))
+    unlock(vault.as_ref(), recorded)
 }
 
 /// Reads the name of the folder's keyring entry, or makes one up.
-fn keyring_entry(dir: &Path) -> Result<String, ApiError> {
-    let failed =
-        |e: std::io::Error| ApiError::new("key_failed", format!("cannot use {}: {e}", dir.join(ENTRY_FILE).display()));
+fn keyring_entry(dir: &Path) -> Result<String, KeyError> {
+    let failed = |e: std::io::Error| KeyError::System {
+        what: format!("use {}", dir.join(ENTRY_FILE).display()),
+        detail: e.to_string(),
+    };
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     let mut options = OpenOptions::new();
@@ -87,7 +120,7 @@ fn keyring_entry(dir: &Path) -> Result<String, ApiError> {
     match options.open(&path) {
         Ok(mut file) => {
             let mut name = [0; ENTRY_BYTES];
-            getrandom::fill(&mut name).map_err(|e| ApiError::new("no_randomness", e.to_string()))?;
+            getrandom::fill(&mut name).map_err(|e| failed(std::io::Error::other(e.to_string())))?;
             let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
             file.write_all(name.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
             Ok(name)
@@ -107,34 +140,17 @@ fn is_whole(id: &[u8; 32], bytes: &[u8]) -> bool {
     blake3::hash(bytes).as_bytes() == id && Op::decode_trusted(bytes).is_ok()
 }
 
-/// One stable code for each thing that a person can do about it.
-fn key_error(error: &KeyError) -> ApiError {
-    let (code, advice) = match error {
-        KeyError::NoKeyring { .. } => (
-            "no_keyring",
-            ". OmniScope does not choose another place for its key by itself: to keep it in a file of your own, start \
-             with --key-file FILE",
-        ),
-        KeyError::Locked => ("keyring_locked", ""),
-        KeyError::Denied { .. } => ("keyring_denied", ""),
-        KeyError::NotAnswering { .. } => ("keyring_not_answering", ""),
-        KeyError::Invalid { .. } => ("key_invalid", ""),
-        KeyError::WrongPassphrase => ("wrong_passphrase", ""),
-        KeyError::Exposed { .. } => ("key_exposed", ""),
-        KeyError::Missing { .. } => ("key_missing", ""),
-        KeyError::OtherDevice { .. } => ("wrong_key", ""),
-        KeyError::System { .. } => ("key_failed", ""),
-    };
-    ApiError::new(code, format!("{error}{advice}"))
-}
-
-fn store_error(error: &StoreError) -> ApiError {
-    let code = match error {
-        StoreError::InUse { .. } => "folder_in_use",
-        StoreError::Newer { .. } => "newer_database",
-        _ => "store_failed",
-    };
-    ApiError::new(code, error.to_string())
+impl From<OpenError> for ApiError {
+    /// One stable code for each thing that a person can do about it.
+    fn from(error: OpenError) -> Self {
+        let code = match &error {
+            OpenError::Store(StoreError::InUse { .. }) => "folder_in_use",
+            OpenError::Store(StoreError::Newer { .. }) => "newer_database",
+            OpenError::Store(_) => "store_failed",
+            OpenError::Key(error) => error.code(),
+        };
+        ApiError::new(code, error.to_string())
+    }
 }
 
 #[cfg(test)]
@@ -143,17 +159,22 @@ mod tests {
 
     use super::*;
 
+    fn code<T>(result: Result<T, OpenError>) -> String {
+        ApiError::from(result.err().unwrap()).code
+    }
+
     #[test]
     fn a_folder_keeps_its_identity_and_never_gets_a_second_one() {
         let place = tempfile::tempdir().unwrap();
         let (dir, key_file) = (place.path().join("data"), place.path().join("key"));
-        let first = open(&dir, "test", Some(&key_file)).unwrap();
+        let source = KeySource::File(key_file.clone());
+        let first = open(&dir, "test", &source).unwrap();
         let id = first.key.id();
-        assert_eq!(open(&dir, "test", Some(&key_file)).unwrap_err().code, "folder_in_use");
+        assert_eq!(code(open(&dir, "test", &source)), "folder_in_use");
         drop(first);
-        assert_eq!(open(&dir, "test", Some(&key_file)).unwrap().key.id(), id);
+        assert_eq!(open(&dir, "test", &source).unwrap().key.id(), id);
         std::fs::remove_file(&key_file).unwrap();
-        assert_eq!(open(&dir, "test", Some(&key_file)).unwrap_err().code, "key_missing");
+        assert_eq!(code(open(&dir, "test", &source)), "key_missing");
         assert!(!key_file.exists());
     }
 
@@ -163,9 +184,9 @@ mod tests {
         let dir = place.path().join("data");
         std::fs::write(place.path().join("file"), "").unwrap();
         let nowhere = place.path().join("file/key");
-        assert_eq!(open(&dir, "test", Some(&nowhere)).unwrap_err().code, "key_failed");
+        assert_eq!(code(open(&dir, "test", &KeySource::File(nowhere))), "key_failed");
         assert!(!Store::exists(&dir));
-        open(&dir, "test", Some(&place.path().join("key"))).unwrap();
+        open(&dir, "test", &KeySource::File(place.path().join("key"))).unwrap();
     }
 
     #[test]
@@ -174,6 +195,6 @@ mod tests {
         let name = keyring_entry(place.path()).unwrap();
         assert_eq!(keyring_entry(place.path()).unwrap(), name);
         std::fs::write(place.path().join(ENTRY_FILE), "short").unwrap();
-        assert_eq!(keyring_entry(place.path()).unwrap_err().code, "key_failed");
+        assert_eq!(keyring_entry(place.path()).unwrap_err().code(), "key_failed");
     }
 }

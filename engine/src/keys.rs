@@ -89,6 +89,24 @@ pub enum KeyError {
     },
 }
 
+impl KeyError {
+    /// A code that never changes meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoKeyring { .. } => "no_keyring",
+            Self::Locked => "keyring_locked",
+            Self::Denied { .. } => "keyring_denied",
+            Self::NotAnswering { .. } => "keyring_not_answering",
+            Self::Invalid { .. } => "key_invalid",
+            Self::WrongPassphrase => "wrong_passphrase",
+            Self::Exposed { .. } => "key_exposed",
+            Self::Missing { .. } => "key_missing",
+            Self::OtherDevice { .. } => "wrong_key",
+            Self::System { .. } => "key_failed",
+        }
+    }
+}
+
 /// A place for one seed.
 pub trait KeyVault {
     /// The seed; `None` when the place works and holds none.

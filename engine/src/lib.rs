@@ -9,7 +9,6 @@ pub mod device;
 pub mod doc;
 mod engine;
 pub mod event;
-pub mod folder;
 pub mod keys;
 pub mod net;
 pub mod pipeline;

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use omniscope_engine::{Engine, Options, device};
+use omniscope_engine::api::ApiError;
+use omniscope_engine::device::{self, KeySource};
+use omniscope_engine::{Engine, Options};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -73,9 +75,10 @@ impl Backend {
 
     async fn start(&self) -> Result<Engine, CommandError> {
         let Settings { data_dir, key_file, options, profile_name, .. } = self.settings.clone();
-        let opening =
-            tokio::task::spawn_blocking(move || device::open(&data_dir, "the OmniScope window", key_file.as_deref()));
-        let device = opening.await.map_err(|e| CommandError::new("engine_failed", e.to_string()))??;
+        let source = key_file.map_or(KeySource::Keyring, KeySource::File);
+        let opening = tokio::task::spawn_blocking(move || device::open(&data_dir, "the OmniScope window", &source));
+        let opened = opening.await.map_err(|e| CommandError::new("engine_failed", e.to_string()))?;
+        let device = opened.map_err(ApiError::from)?;
         if let Some(salvaged) = &device.salvaged {
             tracing::warn!(ops = salvaged.ops, lost = salvaged.ops_lost, kept = ?salvaged.kept, "the database was mended");
         }
