@@ -1,4 +1,4 @@
-//! A backend in memory: the engine's side of the document channel, without disk, network or keys. Tests drive its controls; the browser preview lives on it.
+//! A backend in memory: the engine's side of the document channel, without disk, network or keys. Tests drive its controls.
 //! Deliberately absent: the gate and the rules of authority; a test says which push is refused.
 import * as Y from "yjs";
 import { type Frame, type OtherState, writeFrame } from "./frames";
