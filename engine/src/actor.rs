@@ -538,6 +538,11 @@ fn random<const N: usize>() -> Result<[u8; N], ApiError> {
     Ok(bytes)
 }
 
+/// This computer's clock in Unix milliseconds, as ops carry it.
+pub(crate) fn now_ms() -> u64 {
+    unix_ms().max(0) as u64
+}
+
 fn unix_ms() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
 }

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: the network and the store themselves; `Effects` says what the actor must hand to them.
 
+mod colors;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,8 @@ use crate::api::ApiError;
 use crate::doc::Document;
 use crate::store::{Store, Write};
 
-pub(crate) use views::{Stated, is_color, legible_color, role_name};
+pub(crate) use colors::{is_color, wished as wished_color};
+pub(crate) use views::{Stated, role_name};
 
 /// With peers online, edits that follow one within this span share an op.
 pub(crate) const GATHER_ONLINE_MS: u64 = 30;
@@ -130,7 +132,8 @@ impl Workspace {
             fold(&mut document, &update);
         }
         self.document = document;
-        self.stated = Stated::default();
+        self.stated.meta = None;
+        self.recolor();
         Ok(())
     }
 
@@ -262,7 +265,7 @@ impl Workspace {
         for (index, part) in parts.into_iter().enumerate() {
             let part_of = Part { index: index as u16, count };
             let body = Body::Edit { adopts: Vec::new(), part: part_of, update: part.encode() };
-            if let Err(error) = self.replica.author(key, &mut session, body, &mut out) {
+            if let Err(error) = self.replica.author(key, &mut session, body, crate::actor::now_ms(), &mut out) {
                 self.carry_out(&out, Some(handle), store, effects);
                 let code = if error == AuthorError::SessionOver { "session_over" } else { "not_signed" };
                 self.refuse(handle, code, &error.to_string(), store, key);
@@ -286,11 +289,11 @@ impl Workspace {
     ) -> Result<OpId, ApiError> {
         let mut out = Vec::new();
         let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
-        let mut result = self.replica.author(key, &mut own.session, body.clone(), &mut out);
+        let mut result = self.replica.author(key, &mut own.session, body.clone(), crate::actor::now_ms(), &mut out);
         if result == Err(AuthorError::SessionOver) {
             self.renew(OWN, key);
             let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
-            result = self.replica.author(key, &mut own.session, body, &mut out);
+            result = self.replica.author(key, &mut own.session, body, crate::actor::now_ms(), &mut out);
         }
         self.carry_out(&out, Some(OWN), store, effects);
         result.map_err(|e| ApiError::new("not_signed", e.to_string()))
@@ -353,6 +356,9 @@ impl Workspace {
                 Output::Fold(_) | Output::VersionNamed(_) => {}
             }
         }
+        if effects.membership || effects.profiles {
+            self.recolor();
+        }
         if rebuild {
             effects.rebuilt = true;
             self.reset_all(store);
@@ -367,7 +373,7 @@ impl Workspace {
         if from != Some(OWN) {
             fold(&mut self.document, &update);
         }
-        self.stated = Stated::default();
+        self.stated.meta = None;
         self.writers.retain(|handle, writer| {
             let listens = Some(*handle) != from && *handle != OWN;
             let sent = !listens || writer.sink.as_ref().is_none_or(|s| s.send(DocumentMessage::Update(update.clone())));

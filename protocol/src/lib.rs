@@ -12,4 +12,5 @@ pub mod invitation;
 pub mod judge;
 pub mod op;
 pub mod replica;
+pub mod sealing;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! The signed op: one thing that one device said in one workspace, and what it had seen when it said so.
 //!
-//! Layout, in canonical form (`codec`): version, workspace, author, session, seq, prev, deps, kind, key id, body,
+//! Layout, in canonical form (`codec`): version, workspace, author, session, seq, prev, deps, time, kind, key id, body,
 //! signature. The id is the BLAKE3 hash of all these bytes. The signature covers everything before it under a domain
 //! tag for the kind. Admissions and the genesis belong to no session: their session is all zeros, their seq is 0.
 //! Whether an op counts is not told here (`judge`), nor whether its place in a session is right (`replica`).
@@ -258,6 +258,8 @@ pub struct Draft {
     pub prev: Option<OpId>,
     /// Other heads that the author had seen; sorted when signed.
     pub deps: Vec<OpId>,
+    /// What the author's clock says, in Unix milliseconds. Shown to people; no rule depends on it.
+    pub time_ms: u64,
     /// What it says.
     pub body: Body,
 }
@@ -279,6 +281,8 @@ pub struct Op {
     pub prev: Option<OpId>,
     /// What else the author had seen, sorted.
     pub deps: Vec<OpId>,
+    /// When it was said by the author's own clock, in Unix milliseconds; a claim, on which no rule depends.
+    pub time_ms: u64,
     /// What it says.
     pub body: Body,
     /// The canonical bytes, signature included.
@@ -320,7 +324,7 @@ impl Op {
         w.list(&deps, |w, id| {
             w.array(&id.0);
         });
-        w.u8(draft.body.tag());
+        w.varint(draft.time_ms).u8(draft.body.tag());
         // Key id: none, for payloads of version 0 are in the clear.
         w.u8(0);
         draft.body.write(&mut w);
@@ -328,8 +332,8 @@ impl Op {
         let signature = key.sign(Purpose::Op(draft.body.tag()), &bytes);
         bytes.extend_from_slice(&signature);
         let id = OpId(*blake3::hash(&bytes).as_bytes());
-        let Draft { workspace, session, seq, prev, body, .. } = draft;
-        Self { id, workspace, author, session, seq, prev, deps, body, bytes: bytes.into() }
+        let Draft { workspace, session, seq, prev, time_ms, body, .. } = draft;
+        Self { id, workspace, author, session, seq, prev, deps, time_ms, body, bytes: bytes.into() }
     }
 
     /// Reads and checks foreign bytes: size, form, signature, in this order.
@@ -368,6 +372,7 @@ impl Op {
         let seq = r.varint("seq")?;
         let prev = r.option("prev", |r| Ok(OpId(r.array("prev")?)))?;
         let deps = sorted_ids(r.list("deps", MAX_DEPS, |r| Ok(OpId(r.array("dep")?)))?, "deps")?;
+        let time_ms = r.varint("time")?;
         let tag = r.u8("kind")?;
         if r.u8("key id")? != 0 {
             return Err(OpError::Shape("version 0 has no key id"));
@@ -375,7 +380,7 @@ impl Op {
         let body = Body::read(tag, &mut r)?;
         r.finish()?;
         let id = OpId(*blake3::hash(bytes).as_bytes());
-        let op = Self { id, workspace, author, session, seq, prev, deps, body, bytes: bytes.into() };
+        let op = Self { id, workspace, author, session, seq, prev, deps, time_ms, body, bytes: bytes.into() };
         op.check_shape()?;
         Ok(op)
     }

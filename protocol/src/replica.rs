@@ -87,6 +87,8 @@ struct Known {
     bytes: u32,
     inert: bool,
     edit: bool,
+    /// As its author claims.
+    time_ms: u64,
 }
 
 /// A named version.
@@ -98,6 +100,8 @@ pub struct Version {
     pub name: String,
     /// Who named it.
     pub author: DeviceId,
+    /// When, by the author's clock, in Unix milliseconds.
+    pub time_ms: u64,
 }
 
 /// The replica of one workspace.
@@ -203,7 +207,7 @@ impl Replica {
         let changes = self.judge.insert(&op.fact())?;
         let node = changes.node;
         let edit = matches!(op.body, Body::Edit { .. });
-        self.known.push(Known { bytes: op.bytes.len() as u32, inert: false, edit });
+        self.known.push(Known { bytes: op.bytes.len() as u32, inert: false, edit, time_ms: op.time_ms });
         let forked = self.sessions.place(op, node);
         self.known[node.index()].inert = self.sessions.is_lost(node, &self.judge);
         self.check_content(op, node);
@@ -280,7 +284,7 @@ impl Replica {
                 }
             }
             Body::Version { name } => {
-                let version = Version { id: op.id, name: name.clone(), author: op.author };
+                let version = Version { id: op.id, name: name.clone(), author: op.author, time_ms: op.time_ms };
                 self.versions.push((node, version));
                 out.push(Output::VersionNamed(op.id));
             }
@@ -314,6 +318,19 @@ impl Replica {
     /// Bytes of all ops in the log.
     pub fn bytes(&self) -> u64 {
         self.known.iter().map(|k| u64::from(k.bytes)).sum()
+    }
+
+    /// When an op was made by its author's clock, in Unix milliseconds.
+    ///
+    /// # Panics
+    /// For a node of another replica.
+    pub fn time_ms(&self, node: Node) -> u64 {
+        self.known[node.index()].time_ms
+    }
+
+    /// When the workspace was founded, by its founder's clock; none before the genesis is known.
+    pub fn founded_ms(&self) -> Option<u64> {
+        self.known.first().map(|k| k.time_ms)
     }
 
     /// The workspace.

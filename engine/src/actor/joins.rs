@@ -12,7 +12,7 @@ use omniscope_protocol::replica::{JoinAnswer, Replica};
 use omniscope_protocol::wire::{Refusal, Request, Response};
 use serde_json::{Value, json};
 
-use super::{Actor, random, store_error, unix_ms};
+use super::{Actor, now_ms, random, store_error, unix_ms};
 use crate::api::ApiError;
 use crate::event::Event;
 use crate::net::NetCommand;
@@ -209,10 +209,9 @@ impl Actor {
         if !self.rooms.contains_key(&id) || invite.workspace() != id {
             return Response::Refused(Refusal::UnknownWorkspace);
         }
-        let now = (unix_ms() / 1000).max(0) as u64;
         let answer = self.with(&id, |space, store, key, effects| {
             let mut out = Vec::new();
-            let answer = space.replica.admit(key, &invite, redemption, now, &mut out);
+            let answer = space.replica.admit(key, &invite, redemption, now_ms(), &mut out);
             space.carry_out(&out, Some(0), store, effects);
             Ok(answer)
         });

@@ -89,7 +89,7 @@ impl Actor {
         json!({
             "device": self.me.to_string(),
             "name": self.profile.0,
-            "color": crate::workspace::legible_color(&self.profile.1, &self.me),
+            "color": crate::workspace::wished_color(&self.profile.1, &self.me),
             "fingerprint": fingerprint(&self.me),
         })
     }

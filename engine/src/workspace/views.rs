@@ -1,15 +1,19 @@
-//! What a workspace shows of itself, as JSON for verbs.
+//! What a workspace shows of itself, as JSON for verbs. Colours are in `colors`.
 
 use omniscope_protocol::identity::{DeviceId, OpId};
 use omniscope_protocol::judge::{Member, Role};
+use omniscope_protocol::replica::Version;
 use serde_json::{Value, json};
 
-use super::Workspace;
+use super::{Workspace, colors};
+use crate::api::rfc3339;
 
-/// What was read from the document last; dropped whenever an edit is folded.
+/// What is kept of the document and of the members for showing.
 #[derive(Debug, Default)]
 pub(crate) struct Stated {
-    meta: Option<(String, String)>,
+    pub(crate) meta: Option<(String, String)>,
+    /// By member; see `recolor`.
+    colors: std::collections::BTreeMap<DeviceId, String>,
 }
 
 /// A role as people and JSON call it.
@@ -37,9 +41,30 @@ impl Workspace {
     /// A device's name and colour: as it calls itself, else by its id.
     pub(crate) fn person(&self, device: &DeviceId) -> (String, String) {
         match self.replica.profile(device) {
-            Some(profile) => (profile.name.clone(), legible_color(&profile.color, device)),
-            None => (format!("Device {}", device.fmt_short()), legible_color("", device)),
+            Some(profile) => (profile.name.clone(), self.color(device, &profile.color)),
+            None => (format!("Device {}", device.fmt_short()), self.color(device, "")),
         }
+    }
+
+    fn color(&self, device: &DeviceId, chosen: &str) -> String {
+        self.stated.colors.get(device).cloned().unwrap_or_else(|| colors::wished(chosen, device))
+    }
+
+    /// Gives every member a colour again, after somebody came, went or chose another.
+    pub(crate) fn recolor(&mut self) {
+        let replica = &self.replica;
+        let mut members: Vec<(u32, DeviceId, String)> = replica
+            .members()
+            .iter()
+            .map(|m| {
+                let device = DeviceId(m.author);
+                let chosen = replica.profile(&device).map(|p| p.color.clone()).unwrap_or_default();
+                (replica.judge().causal().depth(m.grant), device, chosen)
+            })
+            .collect();
+        // By what all peers agree on, whoever came first keeping what they have.
+        members.sort_unstable();
+        self.stated.colors = colors::assign(members.into_iter().map(|(_, device, chosen)| (device, chosen)));
     }
 
     /// Device and name, for lists.
@@ -60,7 +85,10 @@ impl Workspace {
 
     /// All named versions.
     pub(crate) fn versions_json(&self) -> Vec<Value> {
-        let version = |v: &omniscope_protocol::replica::Version| json!({"version": v.id.to_string(), "name": v.name, "author": self.person_json(&v.author)});
+        let version = |v: &Version| {
+            let created = rfc3339(v.time_ms as i64);
+            json!({"version": v.id.to_string(), "name": v.name, "author": self.person_json(&v.author), "created": created})
+        };
         self.replica.versions().map(version).collect()
     }
 
@@ -74,25 +102,5 @@ impl Workspace {
             [one] => Some((one.id, one.name.clone())),
             _ => None,
         }
-    }
-}
-
-/// Colours that read well on light and dark, for people who chose none.
-const PALETTE: [&str; 16] = [
-    "#2563eb", "#db2777", "#059669", "#d97706", "#7c3aed", "#0891b2", "#dc2626", "#4d7c0f", "#c026d3", "#0d9488",
-    "#ea580c", "#4f46e5", "#be123c", "#15803d", "#a16207", "#0369a1",
-];
-
-/// Whether a text is a colour as `#rrggbb`.
-pub(crate) fn is_color(text: &str) -> bool {
-    text.len() == 7 && text.starts_with('#') && text[1..].chars().all(|c| c.is_ascii_hexdigit())
-}
-
-/// The colour that a device chose, or one of the palette by its id: the same on every screen.
-pub(crate) fn legible_color(chosen: &str, device: &DeviceId) -> String {
-    if is_color(chosen) {
-        chosen.to_ascii_lowercase()
-    } else {
-        PALETTE[usize::from(device.0[0]) % PALETTE.len()].to_owned()
     }
 }

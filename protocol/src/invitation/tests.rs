@@ -22,6 +22,7 @@ fn link() -> Link {
         seq: 1,
         prev: Some(OpId([6; 32])),
         deps: vec![],
+        time_ms: 1_700_000_000_000,
         body: Body::Invite(invite),
     };
     let op = Op::sign(draft, &alice);

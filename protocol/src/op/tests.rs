@@ -14,6 +14,7 @@ fn genesis() -> Op {
         seq: 0,
         prev: None,
         deps: vec![],
+        time_ms: 1_700_000_000_000,
         body: Body::Genesis { nonce: [9; 16] },
     };
     Op::sign(draft, &alice())
@@ -27,6 +28,7 @@ fn edit(update: &[u8]) -> Op {
         seq: 1,
         prev: Some(genesis.id),
         deps: vec![],
+        time_ms: 1_700_000_000_000,
         body: Body::Edit { adopts: vec![], part: Part::WHOLE, update: update.to_vec() },
     };
     Op::sign(draft, &alice())
@@ -66,6 +68,7 @@ fn a_session_opens_at_its_first_position_and_only_there() {
         seq,
         prev,
         deps: vec![],
+        time_ms: 1_700_000_000_000,
         body,
     };
     let late = Op::sign(draft(1, Some(genesis.id), Body::Open), &alice());

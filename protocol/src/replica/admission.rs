@@ -19,16 +19,16 @@ pub enum JoinAnswer {
 impl Replica {
     /// Judges a redemption and, where this device may, signs the admission.
     ///
-    /// `now` is in Unix seconds by this device's clock; expiry is the attester's to keep, no rule rests on it.
+    /// `now_ms` is this device's clock in Unix milliseconds; expiry is the attester's to keep, no rule rests on it.
     pub fn admit(
         &mut self,
         key: &DeviceKey,
         invite_op: &Op,
         redemption: &Redemption,
-        now: u64,
+        now_ms: u64,
         out: &mut Vec<Output>,
     ) -> JoinAnswer {
-        match self.try_admit(key, invite_op, redemption, now, out) {
+        match self.try_admit(key, invite_op, redemption, now_ms, out) {
             Ok(id) => JoinAnswer::Admitted(id),
             Err(refusal) => JoinAnswer::Refused(refusal),
         }
@@ -39,7 +39,7 @@ impl Replica {
         key: &DeviceKey,
         invite_op: &Op,
         redemption: &Redemption,
-        now: u64,
+        now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<OpId, Refusal> {
         let Body::Invite(invite) = &invite_op.body else { return Err(Refusal::Malformed) };
@@ -57,7 +57,7 @@ impl Replica {
         if state.revoked || !state.valid || !state.issuer_alive {
             return Err(Refusal::Revoked);
         }
-        if invite.expires.is_some_and(|at| at <= now) {
+        if invite.expires.is_some_and(|at| at <= now_ms / 1000) {
             return Err(Refusal::Expired);
         }
         if !state.open() {
@@ -76,7 +76,7 @@ impl Replica {
         let deps = deps.into_iter().map(|n| OpId(*self.judge.id(n))).collect();
         let proof = proof.map(|n| OpId(*self.judge.id(n)));
         let body = Body::Admit { invite: invite_op.id, proof, redemption: redemption.clone() };
-        let admission = self.sign_admission(key, body, deps, out).map_err(|e| match e {
+        let admission = self.sign_admission(key, body, deps, now_ms, out).map_err(|e| match e {
             AuthorError::Unacceptable(_) | AuthorError::SessionOver | AuthorError::NothingKnown => Refusal::Malformed,
         })?;
         // Rule R17: an older link brings no removed member back, so an admission may leave it outside.

@@ -45,13 +45,14 @@ pub enum AuthorError {
 
 impl Replica {
     /// Founds a workspace: its genesis, in a replica of its own.
-    pub fn found(key: &DeviceKey, nonce: [u8; 16], out: &mut Vec<Output>) -> Self {
+    pub fn found(key: &DeviceKey, nonce: [u8; 16], now_ms: u64, out: &mut Vec<Output>) -> Self {
         let draft = Draft {
             workspace: WorkspaceId([0; 32]),
             session: SessionId::NONE,
             seq: 0,
             prev: None,
             deps: Vec::new(),
+            time_ms: now_ms,
             body: Body::Genesis { nonce },
         };
         let op = Op::sign(draft, key);
@@ -60,7 +61,8 @@ impl Replica {
         replica
     }
 
-    /// Signs an op of this device in `session`, on top of all that is trusted, and takes it into the log.
+    /// Signs an op of this device in `session`, on top of all that is trusted, and takes it into the log. `now_ms` is
+    /// this device's clock in Unix milliseconds.
     ///
     /// # Errors
     /// `AuthorError`; nothing is changed except that heads may have been joined.
@@ -69,6 +71,7 @@ impl Replica {
         key: &DeviceKey,
         session: &mut LocalSession,
         body: Body,
+        now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<OpId, AuthorError> {
         if self.is_empty() {
@@ -80,12 +83,12 @@ impl Replica {
             return Err(AuthorError::SessionOver);
         }
         if session.tip.is_none() {
-            self.append(key, session, Body::Open, out)?;
+            self.append(key, session, Body::Open, now_ms, out)?;
         }
         while self.tops().len() > MAX_DEPS {
-            self.append(key, session, Body::Join, out)?;
+            self.append(key, session, Body::Join, now_ms, out)?;
         }
-        self.append(key, session, body, out)
+        self.append(key, session, body, now_ms, out)
     }
 
     fn append(
@@ -93,6 +96,7 @@ impl Replica {
         key: &DeviceKey,
         session: &mut LocalSession,
         body: Body,
+        now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<OpId, AuthorError> {
         let prev = session.tip.map(|(id, _)| id);
@@ -103,6 +107,7 @@ impl Replica {
             seq: session.tip.map_or(0, |(_, seq)| seq + 1),
             prev,
             deps: heads.filter(|id| Some(*id) != prev).take(MAX_DEPS).collect(),
+            time_ms: now_ms,
             body,
         };
         let op = Op::sign(draft, key);
@@ -118,10 +123,11 @@ impl Replica {
         key: &DeviceKey,
         body: Body,
         deps: Vec<OpId>,
+        now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<OpId, AuthorError> {
-        let workspace = self.workspace;
-        let op = Op::sign(Draft { workspace, session: SessionId::NONE, seq: 0, prev: None, deps, body }, key);
+        let (workspace, session) = (self.workspace, SessionId::NONE);
+        let op = Op::sign(Draft { workspace, session, seq: 0, prev: None, deps, time_ms: now_ms, body }, key);
         let id = op.id;
         self.insert(op, out)?;
         Ok(id)

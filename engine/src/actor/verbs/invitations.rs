@@ -1,0 +1,198 @@
+//! Verbs about invitations: made, listed, looked into, ended. Joining by one is in `joins`.
+
+use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
+use omniscope_protocol::invitation::Link;
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::{Body, Invite};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::{Actor, random, unix_ms};
+use super::OfWorkspace;
+use crate::api::{ApiError, params, rfc3339, seconds};
+use crate::workspace::role_name;
+
+/// What a link is good for where nothing else is asked.
+const DEFAULT_EXPIRY: &str = "7d";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateInvite {
+    workspace: String,
+    #[serde(default = "viewer")]
+    role: String,
+    uses: Option<u32>,
+    #[serde(default)]
+    unlimited: bool,
+    expires: Option<String>,
+    #[serde(default)]
+    relay: Vec<String>,
+    #[serde(rename = "for")]
+    bound_to: Option<String>,
+}
+
+fn viewer() -> String {
+    "viewer".to_owned()
+}
+
+impl Actor {
+    pub(super) fn call_invite(&mut self, verb: &str, given: Value) -> Result<Value, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct OfInvite {
+            workspace: String,
+            invite: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct OfLink {
+            link: String,
+        }
+        match verb {
+            "create" => self.create_invite(params(given)?),
+            "list" => {
+                let OfWorkspace { workspace, .. } = params(given)?;
+                let id = self.find(&workspace)?;
+                self.list_invites(&id)
+            }
+            "inspect" => {
+                let OfLink { link } = params(given)?;
+                self.inspect(&link)
+            }
+            "revoke" => {
+                let OfInvite { workspace, invite } = params(given)?;
+                let id = self.find(&workspace)?;
+                self.require(&id, Role::Owner)?;
+                let cap = self.cap(&id)?;
+                let known = self.room(&id)?.space.replica.invites();
+                let mut found = known.keys().filter(|i| invite.len() >= 4 && i.to_string().starts_with(&invite));
+                let (Some(invite), None) = (found.next().copied(), found.next()) else {
+                    return Err(ApiError::new("no_such_invite", "there is no such invitation in this workspace"));
+                };
+                self.say(&id, Body::RevokeInvite { invite, cap })?;
+                Ok(json!({"revoked": invite.to_string()}))
+            }
+            _ => Err(ApiError::new("unknown_method", format!("there is no verb invite.{verb}"))),
+        }
+    }
+
+    pub(super) fn cap(&mut self, id: &WorkspaceId) -> Result<OpId, ApiError> {
+        let me = self.me;
+        let judge = self.room(id)?.space.replica.judge();
+        let cap = judge.live_cap(&me.0).map(|n| OpId(*judge.id(n)));
+        cap.ok_or_else(|| ApiError::new("not_allowed", "this needs the role owner"))
+    }
+
+    fn create_invite(&mut self, asked: CreateInvite) -> Result<Value, ApiError> {
+        let id = self.find(&asked.workspace)?;
+        self.require(&id, Role::Owner)?;
+        let role = match asked.role.as_str() {
+            "viewer" => Role::Viewer,
+            "editor" => Role::Editor,
+            other => return Err(ApiError::params(format!("expected the role viewer or editor, found {other:?}"))),
+        };
+        let bound_to = match asked.bound_to.as_deref().map(DeviceId::parse_hex) {
+            Some(None) => return Err(ApiError::params("expected a device id of 64 hex digits")),
+            Some(device) => device,
+            None => None,
+        };
+        let span = seconds(asked.expires.as_deref().unwrap_or(DEFAULT_EXPIRY))?;
+        let expires = (unix_ms() / 1000).max(0) as u64 + span;
+        if asked.uses == Some(0) {
+            return Err(ApiError::params("expected at least one use; unlimited links are asked for as such"));
+        }
+        let max_uses = if asked.unlimited { None } else { Some(asked.uses.unwrap_or(1)) };
+        let secret: [u8; 32] = random()?;
+        let invite = Invite {
+            role,
+            cap: self.cap(&id)?,
+            max_uses,
+            attester: max_uses.map(|_| self.me),
+            expires: Some(expires),
+            key: DeviceKey::from_seed(&secret).id(),
+            bound_to,
+        };
+        self.flush(&id, u64::MAX);
+        let op_id = self.say(&id, Body::Invite(invite))?;
+        let addresses = self.addresses(&asked.relay)?;
+        let key = self.key.clone();
+        let inviter = self.profile.0.clone();
+        let space = &mut self.room(&id)?.space;
+        let name = space.title().0;
+        let bytes = self.rooms[&id].space.op_bytes(&self.store, &[op_id]).pop();
+        let op = bytes.and_then(|b| omniscope_protocol::op::Op::decode_trusted(&b).ok());
+        let link = op.and_then(|op| Link::new(op, &key, secret, &name, &inviter, addresses));
+        let link = link.ok_or_else(|| ApiError::new("log_damaged", "the invitation cannot be read back"))?;
+        Ok(json!({
+            "link": link.to_text().to_string(),
+            "invite": op_id.to_string(),
+            "role": role_name(role),
+            "expires": rfc3339(expires as i64 * 1000),
+        }))
+    }
+
+    /// Where this device can be found: what is asked for, circuits, then its own addresses.
+    fn addresses(&self, relays: &[String]) -> Result<Vec<String>, ApiError> {
+        let mut addresses = Vec::new();
+        for relay in relays {
+            let relay = relay.parse().map_err(|e| ApiError::params(format!("expected a multiaddr: {e}")))?;
+            addresses.push(super::super::network::circuit_through(&relay, &self.me).to_string());
+        }
+        let configured =
+            self.options.relays.iter().map(|r| super::super::network::circuit_through(r, &self.me).to_string());
+        addresses.extend(configured);
+        addresses.extend(self.listening.iter().map(ToString::to_string));
+        let mut seen = std::collections::BTreeSet::new();
+        addresses.retain(|a| seen.insert(a.clone()));
+        addresses.truncate(omniscope_protocol::invitation::MAX_LINK_ADDRESSES);
+        Ok(addresses)
+    }
+
+    fn list_invites(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+        let now = unix_ms() / 1000;
+        let replica = &self.room(id)?.space.replica;
+        let judge = replica.judge();
+        let invite = |(op, invite): (&OpId, &Invite)| {
+            let state = judge.node(&op.0).and_then(|n| judge.invite_state(n));
+            let expired = invite.expires.is_some_and(|at| at as i64 <= now);
+            let word = match &state {
+                Some(s) if s.revoked || !s.valid || !s.issuer_alive => "revoked",
+                Some(s) if !s.open() => "used_up",
+                Some(_) if expired => "expired",
+                _ => "open",
+            };
+            json!({
+                "invite": op.to_string(),
+                "role": role_name(invite.role),
+                "uses": invite.max_uses,
+                "used": state.map_or(0, |s| s.used),
+                "expires": invite.expires.map(|at| rfc3339(at as i64 * 1000)),
+                "state": word,
+            })
+        };
+        let invites: Vec<Value> = replica.invites().iter().map(invite).collect();
+        Ok(json!({"invites": invites}))
+    }
+
+    fn inspect(&self, text: &str) -> Result<Value, ApiError> {
+        let link = Link::parse(text).map_err(|e| ApiError::new(e.code(), e.to_string()))?;
+        let expired = link.invite.expires.is_some_and(|at| at as i64 * 1000 <= unix_ms());
+        let other = link.invite.bound_to.is_some_and(|d| d != self.me);
+        let problem = match (expired, other) {
+            (true, _) => json!({"code": "link_expired", "message": "This link has expired, by this computer's clock."}),
+            (_, true) => json!({"code": "link_other_device", "message": "This link was made for another device."}),
+            _ => Value::Null,
+        };
+        Ok(json!({
+            "workspace": link.workspace().to_string(),
+            "name": link.workspace_name,
+            "role": role_name(link.invite.role),
+            "inviter": {"device": link.op.author.to_string(), "name": link.inviter_name},
+            "expires": link.invite.expires.map(|at| rfc3339(at as i64 * 1000)),
+            "uses": link.invite.max_uses,
+            "relays": link.addresses,
+            "fingerprint": omniscope_protocol::identity::fingerprint(&link.op.author),
+            "problem": problem,
+        }))
+    }
+}

@@ -1,0 +1,75 @@
+//! Verbs about presence, the network and the state of this device.
+
+use omniscope_protocol::identity::DeviceId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::{Actor, Peer};
+use crate::api::{ApiError, params};
+use crate::net::NetCommand;
+
+impl Actor {
+    pub(super) fn call_presence(&mut self, method: &str, given: Value) -> Result<Value, ApiError> {
+        let workspace = given["workspace"].as_str().ok_or_else(|| ApiError::params("missing field `workspace`"))?;
+        let id = self.find(workspace)?;
+        let fields = match method {
+            "cursor.move" => match (given["x"].as_f64(), given["y"].as_f64()) {
+                (Some(x), Some(y)) => json!({"pointer": {"x": x, "y": y}}),
+                _ => return Err(ApiError::params("expected the numbers x and y")),
+            },
+            "selection.change" => json!({"selection": given["nodes"]}),
+            "presence.set" => given["state"].clone(),
+            "presence.list" => return Ok(json!({"presence": self.presence_json(&id)})),
+            _ => return Err(ApiError::new("unknown_method", format!("there is no verb {method}"))),
+        };
+        self.set_own_presence(&id, &fields)?;
+        Ok(json!({}))
+    }
+
+    pub(super) fn call_network(&mut self, verb: &str, given: Value) -> Result<Value, ApiError> {
+        if verb == "set" {
+            #[derive(Deserialize)]
+            #[serde(deny_unknown_fields)]
+            struct Set {
+                online: bool,
+            }
+            let Set { online } = params(given)?;
+            if self.net.is_none() {
+                return Err(ApiError::new("no_network", "this engine was started without a network"));
+            }
+            self.command(NetCommand::SetOnline(online));
+            self.online = online;
+            for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+                self.tell_sync_state(&id);
+            }
+        } else if verb != "status" {
+            return Err(ApiError::new("unknown_method", format!("there is no verb network.{verb}")));
+        }
+        let up = |r: &libp2p::Multiaddr| self.circuits.contains_key(r);
+        let relays = self.options.relays.iter();
+        let relay = |r: &libp2p::Multiaddr| json!({"addr": r.to_string(), "state": if up(r) { "up" } else { "down" }});
+        let peer = |(d, p): (&DeviceId, &Peer)| json!({"device": d.to_string(), "path": p.path.as_str(), "latency_ms": p.rtt_ms});
+        Ok(json!({
+            "online": self.online,
+            "listening": self.listening.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "relays": relays.map(relay).collect::<Vec<_>>(),
+            "peers": self.peers.iter().map(peer).collect::<Vec<_>>(),
+        }))
+    }
+
+    pub(super) fn doctor(&self) -> Value {
+        let database = self.store.check();
+        let detail = |r: &Result<(), _>| {
+            r.as_ref().map_or_else(|e: &crate::store::StoreError| e.to_string(), |()| "whole".into())
+        };
+        let folder = self.options.data_dir.as_ref().map(|d| d.display().to_string());
+        json!({"checks": [
+            {"name": "database", "ok": database.is_ok(), "detail": detail(&database)},
+            {"name": "folder", "ok": true, "detail": folder},
+            {"name": "device", "ok": true, "detail": self.me.to_string()},
+            {"name": "network", "ok": self.net.is_some(), "detail": format!("{} peers", self.peers.len())},
+            {"name": "relays", "ok": self.circuits.len() == self.options.relays.len(),
+             "detail": format!("{} of {} reachable", self.circuits.len(), self.options.relays.len())},
+        ]})
+    }
+}

@@ -1,0 +1,278 @@
+//! Verbs about a workspace as a whole: its life, its members, how far others are.
+
+use std::collections::BTreeMap;
+
+use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::Body;
+use omniscope_protocol::replica::Replica;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::{Actor, Peer, now_ms, random, store_error, unix_ms};
+use super::{OfWorkspace, check_name};
+use crate::api::{ApiError, params, rfc3339};
+use crate::event::Event;
+use crate::net::{NetCommand, Topic};
+use crate::store::{Batch, WorkspaceRow, WorkspaceState, Write};
+use crate::workspace::{Workspace, role_name};
+
+impl Actor {
+    pub(super) fn call_workspace(&mut self, verb: &str, given: Value) -> Result<Value, ApiError> {
+        match verb {
+            "create" => return self.create_workspace(given),
+            "list" => {
+                let all: Vec<WorkspaceId> = self.rooms.keys().copied().collect();
+                let list: Vec<Value> = all.iter().map(|id| self.summary(id)).collect::<Result<_, _>>()?;
+                return Ok(json!({"workspaces": list}));
+            }
+            "update" | "rename" => return self.update_workspace(given),
+            "delete" => return self.delete_workspace(given),
+            _ => {}
+        }
+        let OfWorkspace { workspace, .. } = params(given)?;
+        let id = self.find(&workspace)?;
+        self.flush(&id, u64::MAX);
+        match verb {
+            "show" => self.show(&id),
+            "leave" => self.leave(&id),
+            "members" => self.members(&id),
+            "state" => Ok(self.room(&id)?.space.document.to_json()),
+            "persist" => {
+                self.store.flush().map_err(store_error)?;
+                Ok(json!({"saved": true, "ops": self.room(&id)?.space.replica.len()}))
+            }
+            "sync" => self.sync_report(&id),
+            "presence" => Ok(json!({"presence": self.presence_json(&id)})),
+            "online" => Ok(self.online_json(&id)),
+            _ => Err(ApiError::new("unknown_method", format!("there is no verb workspace.{verb}"))),
+        }
+    }
+
+    fn create_workspace(&mut self, given: Value) -> Result<Value, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Create {
+            name: String,
+            #[serde(default)]
+            description: String,
+        }
+        let Create { name, description } = params(given)?;
+        let name = check_name(&name)?;
+        let mut out = Vec::new();
+        let replica = Replica::found(&self.key, random()?, now_ms(), &mut out);
+        let space = Workspace::new(replica, &self.key, random()?);
+        let id = space.id();
+        let now = unix_ms();
+        let row = WorkspaceRow {
+            id: id.0,
+            name: name.clone(),
+            description: description.clone(),
+            created_ms: now,
+            updated_ms: now,
+            state: WorkspaceState::Member,
+            summary: Vec::new(),
+        };
+        self.add_room(space, row.clone());
+        self.commit(&id, vec![Write::Workspace(row)]);
+        self.with(&id, |space, store, _, effects| {
+            space.carry_out(&out, Some(0), store, effects);
+            Ok(())
+        })?;
+        let fields = meta([("schemaVersion", json!(1)), ("name", json!(name)), ("description", json!(description))]);
+        self.edit(&id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
+        self.say_profile(&id);
+        self.flush(&id, u64::MAX);
+        self.tell(Event::WorkspacesChanged {});
+        Ok(json!({"workspace": id.to_string(), "name": name}))
+    }
+
+    fn update_workspace(&mut self, given: Value) -> Result<Value, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Update {
+            workspace: String,
+            name: Option<String>,
+            description: Option<String>,
+        }
+        let Update { workspace, name, description } = params(given)?;
+        let id = self.find(&workspace)?;
+        self.require(&id, Role::Editor)?;
+        let mut fields = Map::new();
+        if let Some(name) = name {
+            fields.insert("name".into(), json!(check_name(&name)?));
+        }
+        if let Some(description) = description {
+            fields.insert("description".into(), json!(description));
+        }
+        self.edit(&id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
+        self.flush(&id, u64::MAX);
+        self.keep_row(&id);
+        self.summary(&id)
+    }
+
+    /// Removes the local copy; asked twice: the name has to be repeated.
+    fn delete_workspace(&mut self, given: Value) -> Result<Value, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Delete {
+            workspace: String,
+            confirm: String,
+        }
+        let Delete { workspace, confirm } = params(given)?;
+        let id = self.find(&workspace)?;
+        let name = self.room(&id)?.row.name.clone();
+        if confirm != name {
+            let message = format!("to remove this workspace from this computer, repeat its name: {name}");
+            return Err(ApiError::new("not_confirmed", message));
+        }
+        self.leave_presence(&id);
+        self.command(NetCommand::Unsubscribe(Topic(omniscope_protocol::wire::topic(&id))));
+        self.rooms.remove(&id);
+        self.documents.retain(|_, w| *w != id);
+        self.store.commit_wait(Batch::one(Write::DeleteWorkspace(id.0))).map_err(store_error)?;
+        self.tell(Event::WorkspacesChanged {});
+        Ok(json!({"removed": id.to_string()}))
+    }
+
+    fn leave(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+        let me = self.me;
+        match self.room(id)?.space.replica.role(&me) {
+            Role::None => return Err(ApiError::new("not_member", "you are no member of this workspace")),
+            Role::Owner => {
+                let room = self.room(id)?;
+                if room.space.replica.judge().owners().len() < 2 && room.space.members().len() > 1 {
+                    let message = "you are the last owner: make somebody else an owner first";
+                    return Err(ApiError::new("last_owner", message));
+                }
+                let judge = room.space.replica.judge();
+                let cap = judge.live_cap(&me.0).map(|n| OpId(*judge.id(n)));
+                let cap = cap.ok_or_else(|| ApiError::new("not_allowed", "your ownership does not count any more"))?;
+                self.say(id, Body::SetRole { subject: me, role: Role::None, cap })?;
+            }
+            _ => {
+                self.say(id, Body::Leave)?;
+            }
+        }
+        self.leave_presence(id);
+        Ok(json!({"left": id.to_string()}))
+    }
+
+    fn summary(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+        let (online, ..) = self.presence_counts(id);
+        let me = self.me;
+        self.keep_row(id);
+        let room = self.room(id)?;
+        let role = room.space.replica.role(&me);
+        let status = match room.row.state {
+            WorkspaceState::Pending => "pending",
+            WorkspaceState::Member => "member",
+            WorkspaceState::Removed => "removed",
+            WorkspaceState::Closed => "closed",
+        };
+        Ok(json!({
+            "workspace": id.to_string(),
+            "name": room.row.name,
+            "description": room.row.description,
+            "role": role_name(role),
+            "owner": room.space.owner().map(|o| room.space.person_json(&o)),
+            "created": rfc3339(room.space.replica.founded_ms().map_or(room.row.created_ms, |at| at as i64)),
+            "updated": rfc3339(room.row.updated_ms),
+            "members": room.space.members().len(),
+            "online": online,
+            "status": status,
+            "unsent": room.space.replica.unsent(&me),
+            "saved": room.space.is_saved(),
+        }))
+    }
+
+    fn show(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+        let mut shown = self.summary(id)?;
+        let (online, idle, away) = self.presence_counts(id);
+        let room = self.room(id)?;
+        shown["statistics"] = json!({
+            "members": room.space.members().len(),
+            "online": online,
+            "idle": idle,
+            "away": away,
+            "edits_today": room.edits_today.edits(unix_ms()),
+        });
+        let replica = &room.space.replica;
+        shown["heads"] = replica.heads().iter().map(ToString::to_string).collect();
+        shown["ops"] = json!(replica.len());
+        shown["bytes"] = json!(replica.bytes());
+        Ok(shown)
+    }
+
+    fn members(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+        let me = self.me;
+        let present = self.presence_json(id);
+        let seen: BTreeMap<[u8; 32], i64> = self.store.last_seen(&id.0).map_err(store_error)?.into_iter().collect();
+        let peers: BTreeMap<DeviceId, i64> = self.peers.iter().map(|(d, p)| (*d, p.heard_ms)).collect();
+        let room = self.room(id)?;
+        let member = |m: &omniscope_protocol::judge::Member| {
+            let device = DeviceId(m.author);
+            let mut entry = room.space.person_json(&device);
+            let here = present.iter().find(|p| p["device"] == entry["device"]);
+            let last = peers.get(&device).copied().into_iter().chain(seen.get(&device.0).copied()).max();
+            entry["role"] = json!(role_name(m.role));
+            entry["joined"] = json!(rfc3339(room.space.replica.time_ms(m.grant) as i64));
+            entry["last_seen"] = json!(if device == me { Some(rfc3339(unix_ms())) } else { last.map(rfc3339) });
+            entry["you"] = json!(device == me);
+            entry["status"] = here.map_or(json!("offline"), |p| p["status"].clone());
+            entry
+        };
+        let members: Vec<Value> = room.space.members().iter().map(member).collect();
+        Ok(json!({"members": members}))
+    }
+
+    fn online_json(&self, id: &WorkspaceId) -> Value {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut online = self.presence_json(id);
+        online.retain(|p| seen.insert(p["device"].to_string()));
+        json!({"online": online})
+    }
+
+    /// The peers of a workspace as the sync state shows them.
+    pub(in super::super) fn peers_json(&self, id: &WorkspaceId) -> Vec<Value> {
+        let Some(room) = self.rooms.get(id) else { return Vec::new() };
+        let replica = &room.space.replica;
+        let members = self.peers.iter().filter(|(d, _)| replica.role(d) > Role::None);
+        let peer = |(device, peer): (&DeviceId, &Peer)| {
+            let mut entry = room.space.person_json(device);
+            entry["path"] = json!(peer.path.as_str());
+            entry["behind"] = json!(replica.behind(device).unwrap_or_else(|| replica.len()));
+            entry["ahead"] = json!(replica.is_ahead(device));
+            entry["latency_ms"] = json!(peer.rtt_ms);
+            entry["last_heard"] = json!(rfc3339(peer.heard_ms));
+            entry
+        };
+        members.map(peer).collect()
+    }
+
+    pub(in super::super) fn tell_sync_state(&self, id: &WorkspaceId) {
+        let Some(room) = self.rooms.get(id) else { return };
+        self.tell(Event::SyncState {
+            workspace: id.to_string(),
+            saved: room.space.is_saved(),
+            unsent: room.space.replica.unsent(&self.me),
+            online: self.online,
+            peers: self.peers_json(id),
+        });
+    }
+
+    fn sync_report(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+        for device in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.sync_with(id, device);
+        }
+        let peers = self.peers_json(id);
+        let even = |p: &Value| p["behind"] == 0 && p["ahead"] == false;
+        let waiting = self.room(id)?.space.replica.waiting();
+        let converged = if peers.is_empty() { Value::Null } else { json!(waiting == 0 && peers.iter().all(even)) };
+        Ok(json!({"converged": converged, "peers": peers}))
+    }
+}
+
+fn meta<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
