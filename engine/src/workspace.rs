@@ -140,10 +140,16 @@ impl Workspace {
     /// The document as it was when a version was named.
     pub(crate) fn at_version(&self, store: &Store, version: &OpId) -> Result<Document, ApiError> {
         let mut document = Document::new(1);
-        for update in self.updates(store, &self.replica.fold_order_at(version))? {
-            fold(&mut document, &update);
-        }
+        self.fold_into(&mut document, store, &self.replica.fold_order_at(version))?;
         Ok(document)
+    }
+
+    /// Folds ops of the log, given in an order in which they can be folded, into a document of the caller's.
+    pub(crate) fn fold_into(&self, document: &mut Document, store: &Store, ids: &[OpId]) -> Result<(), ApiError> {
+        for update in self.updates(store, ids)? {
+            fold(document, &update);
+        }
+        Ok(())
     }
 
     fn updates(&self, store: &Store, ids: &[OpId]) -> Result<Vec<Vec<u8>>, ApiError> {
