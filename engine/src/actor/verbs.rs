@@ -3,7 +3,6 @@
 //! Each takes a JSON object and gives one; unknown fields are refused, so that a typing error is no silent default.
 //! This file finds the verb; what it does stands under its topic.
 
-mod history;
 mod invitations;
 mod members;
 mod network;
@@ -55,7 +54,6 @@ impl Actor {
             ("version", verb) => self.call_version(verb, given),
             ("invite", verb) => self.call_invite(verb, given),
             ("member", verb) => self.call_member(verb, given),
-            ("history", "") => self.history(given),
             ("join", "") => {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]
