@@ -208,6 +208,11 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
+    /// Ends the reading: everything that is left.
+    pub fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Ends the reading: nothing may be left.
     pub fn finish(self) -> Result<(), CodecError> {
         if self.rest.is_empty() { Ok(()) } else { Err(CodecError::Trailing(self.rest.len())) }

@@ -199,8 +199,10 @@ impl Link {
             r.list("addresses", MAX_LINK_ADDRESSES, |r| Ok(r.str("address", MAX_ADDRESS_BYTES)?.to_owned()))?;
         r.finish()?;
         let Ok(op) = Op::decode(op) else { return Ok(Err(LinkError::Forged)) };
-        let Body::Invite(invite) = op.body.clone() else {
-            return Ok(Err(LinkError::Malformed("it holds no invitation")));
+        let invite = match op.body.clone() {
+            Body::Invite(invite) => invite,
+            Body::Newer { .. } => return Ok(Err(LinkError::Newer)),
+            _ => return Ok(Err(LinkError::Malformed("it holds no invitation"))),
         };
         let names = names_text(&op.id, &workspace_name, &inviter_name);
         let genuine = verify(&op.author, Purpose::LinkNames, &names, &names_signature)

@@ -3,6 +3,8 @@
 //! Layout, in canonical form (`codec`): version, workspace, author, session, seq, prev, deps, time, kind, key id, body,
 //! signature. The id is the BLAKE3 hash of all these bytes. The signature covers everything before it under a domain
 //! tag for the kind. Admissions and the genesis belong to no session: their session is all zeros, their seq is 0.
+//! Everything up to the kind, the id and the signature are laid out alike in every version, now and later (Rule R20),
+//! so that an op of a newer version can be checked, kept and passed on by a program that cannot read the rest.
 //! Whether an op counts is not told here (`judge`), nor whether its place in a session is right (`replica`).
 
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use crate::identity::{DeviceId, DeviceKey, OpId, Purpose, SIGNATURE_BYTES, Works
 use crate::invitation::Redemption;
 use crate::judge::{Fact, FactKind, Role};
 
-/// The only op version so far: payloads in the clear.
+/// The newest op version that this program reads, and the one it writes: payloads in the clear.
 pub const OP_VERSION: u8 = 0;
 /// Ops that one op may name, `prev` apart. An author with more heads first joins them.
 pub const MAX_DEPS: usize = 64;
@@ -20,6 +22,8 @@ pub const MAX_DEPS: usize = 64;
 pub const MAX_EDIT_BYTES: usize = 256 * 1024;
 /// Bytes of a whole op.
 pub const MAX_OP_BYTES: usize = MAX_EDIT_BYTES + 64 * 1024;
+/// Parts of one group of edits.
+pub const MAX_PARTS: usize = 1024;
 /// Void edits that one edit may adopt.
 pub const MAX_ADOPTS: usize = 1024;
 /// Bytes of a name: of a person, a workspace or a version.
@@ -69,6 +73,8 @@ pub enum Body {
     Version { name: String },
     /// Says nothing; joins heads for an author who has seen more of them than one op may name.
     Join,
+    /// Says what only a newer program can read. Kept and passed on; nothing that depends on it is folded (Rule R23).
+    Newer { version: u8, kind: u8, rest: Vec<u8> },
 }
 
 /// Position of an edit in a group of edits that count together.
@@ -119,11 +125,12 @@ impl Body {
             Body::Profile { .. } => 8,
             Body::Version { .. } => 9,
             Body::Join => 10,
+            Body::Newer { kind, .. } => *kind,
         }
     }
 
-    fn in_session(&self) -> bool {
-        !matches!(self, Body::Genesis { .. } | Body::Admit { .. })
+    fn version(&self) -> u8 {
+        if let Body::Newer { version, .. } = self { *version } else { OP_VERSION }
     }
 
     fn write(&self, w: &mut Writer) {
@@ -156,6 +163,9 @@ impl Body {
             }
             Body::Version { name } => {
                 w.str(name);
+            }
+            Body::Newer { rest, .. } => {
+                w.array(rest);
             }
         }
     }
@@ -233,8 +243,8 @@ fn read_role(r: &mut Reader<'_>) -> Result<Role, CodecError> {
 }
 
 fn read_part(r: &mut Reader<'_>) -> Result<Part, CodecError> {
-    let index = r.length("part", u16::MAX as usize)? as u16;
-    let count = r.length("parts", u16::MAX as usize)? as u16;
+    let index = r.length("part", MAX_PARTS)? as u16;
+    let count = r.length("parts", MAX_PARTS)? as u16;
     if index >= count {
         return Err(CodecError::NotCanonical("part"));
     }
@@ -298,8 +308,8 @@ pub enum OpError {
     /// They are longer than any op may be.
     #[error("an op of {0} bytes; at most {MAX_OP_BYTES} are allowed")]
     TooLong(usize),
-    /// A newer version: kept and passed on by those who can, but not read here.
-    #[error("an op of version {0}; this program reads version {OP_VERSION}")]
+    /// The genesis of a workspace that a newer program founded: nothing can be made of it here.
+    #[error("a workspace founded by version {0}; this program reads version {OP_VERSION}")]
     Version(u8),
     /// The fields contradict each other.
     #[error("not an op: {0}")]
@@ -317,7 +327,7 @@ impl Op {
         deps.dedup();
         let author = key.id();
         let mut w = Writer::new();
-        w.u8(OP_VERSION).array(&draft.workspace.0).array(&author.0).array(&draft.session.0).varint(draft.seq);
+        w.u8(draft.body.version()).array(&draft.workspace.0).array(&author.0).array(&draft.session.0).varint(draft.seq);
         w.option(draft.prev, |w, id| {
             w.array(&id.0);
         });
@@ -325,8 +335,10 @@ impl Op {
             w.array(&id.0);
         });
         w.varint(draft.time_ms).u8(draft.body.tag());
-        // Key id: none, for payloads of version 0 are in the clear.
-        w.u8(0);
+        if draft.body.version() == OP_VERSION {
+            // Key id: none, for payloads of version 0 are in the clear.
+            w.u8(0);
+        }
         draft.body.write(&mut w);
         let mut bytes = w.into_bytes();
         let signature = key.sign(Purpose::Op(draft.body.tag()), &bytes);
@@ -336,7 +348,8 @@ impl Op {
         Self { id, workspace, author, session, seq, prev, deps, time_ms, body, bytes: bytes.into() }
     }
 
-    /// Reads and checks foreign bytes: size, form, signature, in this order.
+    /// Reads and checks foreign bytes: size, form, signature, in this order (Rules R20 to R22). Of a newer version the
+    /// body is kept unread.
     ///
     /// # Errors
     /// Says what is wrong; the sender is at fault, except for `OpError::Version`.
@@ -358,14 +371,11 @@ impl Op {
         if bytes.len() > MAX_OP_BYTES {
             return Err(OpError::TooLong(bytes.len()));
         }
-        if let Some(version) = bytes.first().filter(|v| **v > OP_VERSION) {
-            return Err(OpError::Version(*version));
-        }
         let Some(signed) = bytes.len().checked_sub(SIGNATURE_BYTES).map(|n| &bytes[..n]) else {
             return Err(CodecError::Truncated("op").into());
         };
         let mut r = Reader::new(signed);
-        r.u8("version")?;
+        let version = r.u8("version")?;
         let workspace = WorkspaceId(r.array("workspace")?);
         let author = DeviceId(r.array("author")?);
         let session = SessionId(r.array("session")?);
@@ -373,33 +383,43 @@ impl Op {
         let prev = r.option("prev", |r| Ok(OpId(r.array("prev")?)))?;
         let deps = sorted_ids(r.list("deps", MAX_DEPS, |r| Ok(OpId(r.array("dep")?)))?, "deps")?;
         let time_ms = r.varint("time")?;
-        let tag = r.u8("kind")?;
-        if r.u8("key id")? != 0 {
-            return Err(OpError::Shape("version 0 has no key id"));
-        }
-        let body = Body::read(tag, &mut r)?;
-        r.finish()?;
+        let kind = r.u8("kind")?;
+        let body = if version > OP_VERSION {
+            Body::Newer { version, kind, rest: r.rest().to_vec() }
+        } else {
+            if r.u8("key id")? != 0 {
+                return Err(OpError::Shape("version 0 has no key id"));
+            }
+            let body = Body::read(kind, &mut r)?;
+            r.finish()?;
+            body
+        };
         let id = OpId(*blake3::hash(bytes).as_bytes());
         let op = Self { id, workspace, author, session, seq, prev, deps, time_ms, body, bytes: bytes.into() };
         op.check_shape()?;
         Ok(op)
     }
 
-    /// Rules on the header that need nothing but the op.
+    /// Rules on the header that need nothing but the op (Rule R22).
     fn check_shape(&self) -> Result<(), OpError> {
-        let genesis = matches!(self.body, Body::Genesis { .. });
-        let opens = matches!(self.body, Body::Open);
         let shape = |ok: bool, what| if ok { Ok(()) } else { Err(OpError::Shape(what)) };
-        shape(genesis == (self.workspace.0 == [0; 32]), "the genesis, and only it, names no workspace")?;
-        shape(genesis == (self.prev.is_none() && self.deps.is_empty()), "the genesis, and only it, has no deps")?;
-        if self.body.in_session() {
-            shape(self.session != SessionId::NONE, "this kind of op belongs to a session")?;
-            shape(opens == (self.seq == 0), "a session opens at seq 0, and only there")?;
-            shape(self.prev.is_some() == (self.seq > 0), "prev is there exactly after seq 0")?;
-        } else {
-            shape(self.session == SessionId::NONE && self.seq == 0, "this kind of op belongs to no session")?;
-            shape(self.prev.is_none(), "prev is of sessions only")?;
+        let founds = self.workspace.0 == [0; 32];
+        let outside = self.session == SessionId::NONE;
+        match &self.body {
+            Body::Newer { version, .. } if founds => return Err(OpError::Version(*version)),
+            Body::Newer { .. } => {}
+            body => {
+                let genesis = matches!(body, Body::Genesis { .. });
+                let opens = matches!(body, Body::Open);
+                let bare = genesis || matches!(body, Body::Admit { .. });
+                shape(genesis == founds, "the genesis, and only it, names no workspace")?;
+                shape(bare == outside, "the genesis and admissions, and only they, belong to no session")?;
+                shape(bare || opens == (self.seq == 0), "a session opens at seq 0, and only there")?;
+            }
         }
+        shape(founds == (self.prev.is_none() && self.deps.is_empty()), "the genesis, and only it, has no deps")?;
+        shape(!outside || self.seq == 0, "seq is of sessions only")?;
+        shape(self.prev.is_some() == (self.seq > 0), "prev is there exactly after seq 0")?;
         shape(self.prev.is_none_or(|p| self.deps.binary_search(&p).is_err()), "deps repeat prev")
     }
 
@@ -437,7 +457,9 @@ impl Op {
             }
             Body::Edit { adopts, .. } => FactKind::Edit { adopts: adopts.iter().map(|a| a.0).collect() },
             Body::Leave => FactKind::Leave,
-            Body::Open | Body::Profile { .. } | Body::Version { .. } | Body::Join => FactKind::Plain,
+            Body::Open | Body::Profile { .. } | Body::Version { .. } | Body::Join | Body::Newer { .. } => {
+                FactKind::Plain
+            }
         };
         Fact { id: self.id.0, author: self.author.0, deps: self.seen().map(|d| d.0).collect(), kind }
     }

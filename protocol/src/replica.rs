@@ -3,13 +3,17 @@
 //! Ops come in (`receive`, `load`, `author`), what has to happen goes out as `Output`s in order: persist, fold, rebuild.
 //! Gaps wait here, bounded, and never reach the document. What is folded is causally closed, so nothing is ever
 //! pending in yrs. An edit that the gate refuses stays in its place and is inert, with the rest of its session; of two
-//! ops at one position of a session the one with the lower hash counts, the other and what depends on it is inert.
+//! ops at one position of a session the one with the lower hash counts, the other and what depends on it is inert; the
+//! parts of a group are folded with its last one; what depends on an op of a newer version waits for a newer program.
+//! All of it is a function of the set of known ops, in whatever order they came.
 //!
 //! Deliberately absent: op bytes (the driver keeps them, asked by id), clocks, randomness, peers' connections.
 
 mod admission;
 mod authoring;
 mod exchange;
+#[cfg(feature = "document")]
+mod folding;
 mod sessions;
 mod waiting;
 
@@ -21,8 +25,8 @@ pub use exchange::{Missing, Shared};
 
 use crate::causal::Node;
 use crate::identity::{DeviceId, OpId, WorkspaceId};
-use crate::judge::{Judge, Member, Refused, Role};
-use crate::op::{Body, Invite, Op, OpError};
+use crate::judge::{FactKind, Judge, Member, Refused, Role};
+use crate::op::{Body, Invite, Op, OpError, SessionId};
 use sessions::Sessions;
 use waiting::Waiting;
 
@@ -35,7 +39,7 @@ const MAX_PROFILES: usize = 4096;
 pub enum Output {
     /// Store this op; it is part of the log now.
     Persist(Op),
-    /// Apply the update of this op, which is accepted, to the document.
+    /// Apply the update of this op, which is accepted, to the document. Parts of a group follow one another, at once.
     Fold(OpId),
     /// Edits became void: rebuild the document from `fold_order`. Earlier `Fold`s of this list are included.
     Rebuild,
@@ -58,7 +62,7 @@ pub enum Received {
     Waiting,
 }
 
-/// Why an op does not enter the log. The sender is at fault, except for `NewerVersion`.
+/// Why an op does not enter the log. The sender is at fault, except where `is_fault` says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unacceptable {
     /// Not an op at all, or not signed by its author.
@@ -70,6 +74,9 @@ pub enum Unacceptable {
     /// Nothing in its past makes its author a member, or the attester that it acts as.
     #[error("nothing that the op had seen makes its author a member")]
     Outsider,
+    /// The same, but it had seen ops of this newer version, which may say otherwise.
+    #[error("whether the op's author is a member stands in ops of version {0}, which this program cannot read")]
+    Unread(u8),
     /// An admission whose redemption proves nothing.
     #[error("the admission rests on no proof of the joining device")]
     FalseProof,
@@ -81,14 +88,23 @@ pub enum Unacceptable {
     Judge(#[from] Refused),
 }
 
+impl Unacceptable {
+    /// Whether whoever made or sent the op misbehaved; otherwise this program is too old for it.
+    pub fn is_fault(&self) -> bool {
+        !matches!(self, Unacceptable::Unread(_) | Unacceptable::Op(OpError::Version(_)))
+    }
+}
+
 /// What is kept of each op.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     bytes: u32,
-    inert: bool,
+    /// An edit that this program can read.
     edit: bool,
     /// As its author claims.
     time_ms: u64,
+    /// The highest newer version among the op and its past; 0 if all of it can be read.
+    unread: u8,
 }
 
 /// A named version.
@@ -116,6 +132,8 @@ pub struct Replica {
     grants: BTreeMap<DeviceId, Vec<Node>>,
     profiles: BTreeMap<DeviceId, Profile>,
     versions: Vec<(Node, Version)>,
+    /// The highest version of each author's ops that cannot be read or that had seen one which cannot.
+    newer: BTreeMap<DeviceId, u8>,
     committed: u32,
     committed_heads: Vec<Node>,
     shared: BTreeMap<DeviceId, Shared>,
@@ -144,6 +162,7 @@ impl Replica {
             grants: BTreeMap::new(),
             profiles: BTreeMap::new(),
             versions: Vec::new(),
+            newer: BTreeMap::new(),
             committed: 0,
             committed_heads: Vec::new(),
             shared: BTreeMap::new(),
@@ -175,7 +194,10 @@ impl Replica {
         }
         let missing: Vec<OpId> = op.seen().filter(|d| !self.knows(d)).collect();
         if !missing.is_empty() {
-            self.waiting.add(op, missing);
+            // A stranger's op takes no room here: if it is in order, it comes back with its past.
+            if self.was_member(&op.author) || self.attests(&op.author, |_| true) {
+                self.waiting.add(op, missing);
+            }
             return Ok(Received::Waiting);
         }
         self.insert(op, out)?;
@@ -202,25 +224,30 @@ impl Replica {
             return Err(Unacceptable::OtherWorkspace);
         }
         let deps: Vec<Node> = op.seen().filter_map(|d| self.judge.node(&d.0)).collect();
-        self.check_author(op, &deps)?;
+        let behind = deps.iter().map(|d| self.known[d.index()].unread).max().unwrap_or(0);
+        self.check_author(op, &deps, behind)?;
         self.sessions.check_place(op, &self.judge)?;
-        let changes = self.judge.insert(&op.fact())?;
+        let mut fact = op.fact();
+        let unread = if let Body::Newer { version, .. } = op.body { behind.max(version) } else { behind };
+        if unread > 0 {
+            // Rule R23: it carries causality, and nothing else until it can be judged with all of its past.
+            fact.kind = FactKind::Plain;
+        }
+        let changes = self.judge.insert(&fact)?;
         let node = changes.node;
-        let edit = matches!(op.body, Body::Edit { .. });
-        self.known.push(Known { bytes: op.bytes.len() as u32, inert: false, edit, time_ms: op.time_ms });
-        let forked = self.sessions.place(op, node);
-        self.known[node.index()].inert = self.sessions.is_lost(node, &self.judge);
+        let edit = unread == 0 && matches!(op.body, Body::Edit { .. });
+        self.known.push(Known { bytes: op.bytes.len() as u32, edit, unread, time_ms: op.time_ms });
+        let folded = |lost: &Node| self.known[lost.index()].edit && self.judge.accepted(*lost);
+        let lost = self.sessions.place(op, node, &self.judge).iter().any(folded);
+        #[cfg(feature = "document")]
         self.check_content(op, node);
         self.note_body(op, node, out);
         out.push(Output::Persist(op.clone()));
-        if forked {
-            self.mark_lost();
-        }
-        if forked || !changes.edits_voided.is_empty() {
+        if lost || !changes.edits_voided.is_empty() {
             out.push(Output::Rebuild);
         } else {
-            let folds = changes.edits_accepted.iter().filter(|n| !self.known[n.index()].inert);
-            out.extend(folds.map(|n| Output::Fold(OpId(*self.judge.id(*n)))));
+            #[cfg(feature = "document")]
+            out.extend(self.folds(changes.edits_accepted.iter().copied()).map(Output::Fold));
         }
         if changes.membership_changed {
             out.push(Output::MembershipChanged);
@@ -228,15 +255,17 @@ impl Replica {
         Ok(())
     }
 
-    /// Membership plausibility: something in the op's own past makes its author a member, or the attester of the
-    /// invite that it admits by. A pure function of the op's past, so all honest logs agree.
-    fn check_author(&self, op: &Op, deps: &[Node]) -> Result<(), Unacceptable> {
+    /// Membership plausibility (Rule R26): something in the op's own past makes its author a member, or the attester
+    /// of an invite. A pure function of the op's past, so all honest logs agree. `behind` is the newest version in that past
+    /// that cannot be read, if any.
+    fn check_author(&self, op: &Op, deps: &[Node], behind: u8) -> Result<(), Unacceptable> {
         let in_past = |n: &Node| deps.iter().any(|d| d == n || self.judge.causal().saw(*d, *n));
+        let stranger = if behind > 0 { Unacceptable::Unread(behind) } else { Unacceptable::Outsider };
         match &op.body {
             Body::Genesis { .. } => return Ok(()),
             Body::Admit { invite, redemption, .. } => {
                 let known = self.judge.node(&invite.0).filter(|n| in_past(n)).and(self.invites.get(invite));
-                let invite_op = known.ok_or(Unacceptable::Outsider)?;
+                let Some(invite_op) = known else { return Err(stranger) };
                 if !redemption.proves(&self.workspace, invite, invite_op) {
                     return Err(Unacceptable::FalseProof);
                 }
@@ -244,32 +273,34 @@ impl Replica {
                     return Ok(());
                 }
             }
+            // What an attester says in a newer version may be an admission.
+            Body::Newer { .. } if op.session == SessionId::NONE && self.attests(&op.author, in_past) => return Ok(()),
             _ => {}
         }
         let grants = self.grants.get(&op.author).map(Vec::as_slice).unwrap_or_default();
-        if grants.iter().any(in_past) { Ok(()) } else { Err(Unacceptable::Outsider) }
+        if grants.iter().any(in_past) { Ok(()) } else { Err(stranger) }
     }
 
-    /// The gate: what its verdict rests on, the update's bytes and the op's past, never changes.
-    fn check_content(&mut self, op: &Op, node: Node) {
-        #[cfg(feature = "document")]
-        if let Body::Edit { update, .. } = &op.body
-            && !self.known[node.index()].inert
-            && self.sessions.gate(op, node, update, &self.judge).is_err()
-        {
-            self.known[node.index()].inert = true;
-        }
-        #[cfg(not(feature = "document"))]
-        let _ = (op, node);
+    /// Whether an invite, of those that `of` picks, names a device as its attester.
+    fn attests(&self, device: &DeviceId, of: impl Fn(&Node) -> bool) -> bool {
+        let node = |id: &OpId| self.judge.node(&id.0);
+        self.invites.iter().any(|(id, i)| i.attester == Some(*device) && node(id).is_some_and(|n| of(&n)))
     }
 
     fn note_body(&mut self, op: &Op, node: Node, out: &mut Vec<Output>) {
+        let unread = self.known[node.index()].unread;
+        if unread > 0 {
+            let version = self.newer.entry(op.author).or_default();
+            *version = unread.max(*version);
+        }
         match &op.body {
             Body::Genesis { .. } => self.grants.entry(op.author).or_default().push(node),
             Body::SetRole { subject, role, .. } if *role > Role::None => {
                 self.grants.entry(*subject).or_default().push(node);
             }
             Body::Admit { redemption, .. } => self.grants.entry(redemption.device).or_default().push(node),
+            // Of what cannot be judged yet, only who might be a member is noted.
+            _ if unread > 0 => {}
             Body::Invite(invite) => {
                 self.invites.insert(op.id, invite.clone());
             }
@@ -292,12 +323,12 @@ impl Replica {
         }
     }
 
-    fn mark_lost(&mut self) {
-        for index in 0..self.known.len() {
-            if self.sessions.is_lost(Node(index as u32), &self.judge) {
-                self.known[index].inert = true;
-            }
-        }
+    /// The newest version of which this workspace holds ops by members who may edit, if this program cannot read it:
+    /// until it is updated, the workspace is to be read only (Rule R23). What others say in such versions is kept too,
+    /// but hinders nobody.
+    pub fn newer_version(&self) -> Option<u8> {
+        let editors = self.newer.iter().filter(|(device, _)| self.role(device) >= Role::Editor);
+        editors.map(|(_, version)| *version).max()
     }
 
     /// Whether an op is in the log.
@@ -374,24 +405,11 @@ impl Replica {
         self.versions.iter().filter(move |(n, v)| counts(*n, v)).map(|(_, v)| v)
     }
 
-    /// The accepted edits, in an order in which they can be folded.
-    pub fn fold_order(&self) -> Vec<OpId> {
-        let folded = self.judge.accepted_edits().filter(|n| !self.known[n.index()].inert);
-        folded.map(|n| OpId(*self.judge.id(n))).collect()
-    }
-
-    /// The accepted edits that an op had seen, in an order in which they can be folded: the state of a version.
-    pub fn fold_order_at(&self, id: &OpId) -> Vec<OpId> {
-        let Some(at) = self.judge.node(&id.0) else { return Vec::new() };
-        let past = self.judge.accepted_edits().filter(|n| self.judge.causal().saw(at, *n));
-        past.filter(|n| !self.known[n.index()].inert).map(|n| OpId(*self.judge.id(n))).collect()
-    }
-
-    /// Whether an op is an edit that counts and is folded.
-    pub fn is_folded(&self, id: &OpId) -> bool {
-        self.judge.node(&id.0).is_some_and(|n| self.judge.accepted(n) && !self.known[n.index()].inert)
+    /// Whether an op is known to have lost a fork, or to have seen one that did.
+    pub fn is_lost(&self, id: &OpId) -> bool {
+        self.judge.node(&id.0).is_some_and(|n| self.sessions.is_lost(n))
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "document"))]
 mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::replica::{Received, Unacceptable};
+use omniscope_protocol::replica::Received;
 use omniscope_protocol::wire::{
     Gossip, MAX_PUSH_BYTES, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION, topic,
 };
@@ -188,7 +188,7 @@ impl Actor {
                 match space.replica.receive(bytes, &mut out) {
                     Ok(Received::New | Received::Known) => {}
                     Ok(Received::Waiting) => gap = true,
-                    Err(Unacceptable::Op(omniscope_protocol::op::OpError::Version(_))) => verdict = Verdict::Ignore,
+                    Err(error) if !error.is_fault() => verdict = Verdict::Ignore,
                     Err(error) => {
                         tracing::warn!(%error, "an op was refused");
                         verdict = Verdict::Reject;

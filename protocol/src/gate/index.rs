@@ -142,6 +142,20 @@ impl Index {
         }
     }
 
+    /// Forgets the clocks of a client from `end` on: they were written on a branch that lost.
+    pub fn cut(&mut self, client: u64, end: u64) {
+        let Some(runs) = self.clients.get_mut(&client) else { return };
+        let end = u32::try_from(end).unwrap_or(u32::MAX);
+        let kept = runs.partition_point(|run| run.end < end);
+        runs.truncate(kept + 1);
+        if let Some(last) = runs.last_mut() {
+            last.end = last.end.min(end);
+        }
+        if end == 0 {
+            runs.clear();
+        }
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -77,6 +77,8 @@ impl Replica {
         let proof = proof.map(|n| OpId(*self.judge.id(n)));
         let body = Body::Admit { invite: invite_op.id, proof, redemption: redemption.clone() };
         let admission = self.sign_admission(key, body, deps, now_ms, out).map_err(|e| match e {
+            // Whether the link still holds may stand in what cannot be read here; somebody else may admit.
+            AuthorError::Newer(_) => Refusal::NotAttester,
             AuthorError::Unacceptable(_) | AuthorError::SessionOver | AuthorError::NothingKnown => Refusal::Malformed,
         })?;
         // Rule R17: an older link brings no removed member back, so an admission may leave it outside.

@@ -3,6 +3,8 @@
 //! An honest op names the whole trusted frontier (Rule R7: it builds on nothing void). A session ends for good when
 //! its last op became void or lost a fork; the author then goes on in a new one.
 
+use std::collections::BTreeSet;
+
 use super::{Output, Replica, Unacceptable};
 use crate::causal::Node;
 use crate::identity::{DeviceKey, OpId, WorkspaceId};
@@ -38,6 +40,9 @@ pub enum AuthorError {
     /// The workspace is not known well enough yet.
     #[error("the workspace's history has not arrived yet")]
     NothingKnown,
+    /// Members who may edit use a newer version: the workspace is read only here until this program is updated.
+    #[error("this workspace is edited in version {0} of the protocol; update this program to go on editing")]
+    Newer(u8),
     /// The op would be refused by everybody.
     #[error(transparent)]
     Unacceptable(#[from] Unacceptable),
@@ -77,6 +82,9 @@ impl Replica {
         if self.is_empty() {
             return Err(AuthorError::NothingKnown);
         }
+        if let Some(version) = self.newer_version().filter(|_| !self.takes_away(&body)) {
+            return Err(AuthorError::Newer(version));
+        }
         if let Some((tip, _)) = session.tip
             && !self.judge.node(&tip.0).is_some_and(|n| self.sound(n))
         {
@@ -89,6 +97,16 @@ impl Replica {
             self.append(key, session, Body::Join, now_ms, out)?;
         }
         self.append(key, session, body, now_ms, out)
+    }
+
+    /// What only takes rights away is safe without having read everything, and is how members who abuse version
+    /// numbers are removed.
+    fn takes_away(&self, body: &Body) -> bool {
+        match body {
+            Body::SetRole { subject, role, .. } => *role < self.role(subject),
+            Body::RevokeInvite { .. } | Body::Leave => true,
+            _ => false,
+        }
     }
 
     fn append(
@@ -126,6 +144,9 @@ impl Replica {
         now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<OpId, AuthorError> {
+        if let Some(version) = self.newer_version() {
+            return Err(AuthorError::Newer(version));
+        }
         let (workspace, session) = (self.workspace, SessionId::NONE);
         let op = Op::sign(Draft { workspace, session, seq: 0, prev: None, deps, time_ms: now_ms, body }, key);
         let id = op.id;
@@ -133,17 +154,26 @@ impl Replica {
         Ok(id)
     }
 
-    /// The ops that one's next op names: the trusted frontier, without branches that lost.
+    /// The ops that one's next op names: the heads of what is trusted, can be read and lost no fork.
     pub(super) fn tops(&self) -> Vec<Node> {
-        if !self.sessions.any_lost() {
-            return self.judge.frontier().collect();
+        let mut tops: Vec<Node> = Vec::new();
+        let mut waiting: BTreeSet<Node> = self.judge.frontier().collect();
+        while let Some(node) = waiting.pop_last() {
+            if tops.iter().any(|t| self.judge.causal().saw(*t, node)) {
+                continue;
+            }
+            if self.sound(node) {
+                tops.push(node);
+            } else {
+                waiting.extend(self.judge.causal().deps(node));
+            }
         }
-        let sound: Vec<Node> = (0..self.known.len() as u32).map(Node).filter(|n| self.sound(*n)).collect();
-        self.judge.causal().heads_of(&sound)
+        tops.reverse();
+        tops
     }
 
     fn sound(&self, node: Node) -> bool {
-        self.judge.trusted(node) && !self.sessions.is_lost(node, &self.judge)
+        self.judge.trusted(node) && self.known[node.index()].unread == 0 && !self.sessions.is_lost(node)
     }
 
     /// Judges an update before it is signed: one that anybody's gate would refuse must not become an op.

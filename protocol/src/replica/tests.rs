@@ -1,1 +1,192 @@
-//! The replica over a few devices, without a network.
+//! The replica over a few devices, without a network: stories about Alice (the founder), Bob (an editor) and Cara.
+//!
+//! Deliberately absent: schedules at random, which `tests/` runs over the same replica.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod admission;
+mod delivery;
+mod exchange;
+mod groups;
+mod sessions;
+mod versions;
+
+use super::*;
+use crate::codec::Writer;
+use crate::identity::DeviceKey;
+use crate::judge::Role;
+use crate::op::{Draft, Part};
+
+const ALICE: u8 = 1;
+const BOB: u8 = 2;
+const CARA: u8 = 3;
+const NOW_MS: u64 = 1_700_000_000_000;
+
+fn key(who: u8) -> DeviceKey {
+    DeviceKey::from_seed(&[who; 32])
+}
+
+fn id(who: u8) -> DeviceId {
+    key(who).id()
+}
+
+/// One device with what it holds, and what it has folded so far.
+struct Peer {
+    key: DeviceKey,
+    replica: Replica,
+    session: LocalSession,
+    /// The clock that its session's next struct has.
+    clock: u64,
+    log: Vec<Op>,
+    folded: Vec<OpId>,
+    rebuilds: usize,
+}
+
+impl Peer {
+    /// Alice founds the workspace that all stories play in.
+    fn alice() -> Self {
+        let mut out = Vec::new();
+        let replica = Replica::found(&key(ALICE), [9; 16], NOW_MS, &mut out);
+        let mut alice = Self::around(ALICE, replica);
+        alice.carry_out(out);
+        alice
+    }
+
+    fn around(who: u8, replica: Replica) -> Self {
+        let session = LocalSession::new(&replica.workspace(), &key(who), [who; 16]);
+        let (log, folded) = (Vec::new(), Vec::new());
+        Self { key: key(who), replica, session, clock: 0, log, folded, rebuilds: 0 }
+    }
+
+    /// A device that has heard of everything that `other` holds.
+    fn beside(who: u8, other: &Peer) -> Self {
+        let mut peer = Self::around(who, Replica::new(other.replica.workspace()));
+        peer.hear(other);
+        peer
+    }
+
+    fn carry_out(&mut self, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Persist(op) => self.log.push(op),
+                Output::Fold(id) => self.folded.push(id),
+                Output::Rebuild => {
+                    self.folded = self.replica.fold_order();
+                    self.rebuilds += 1;
+                }
+                _ => {}
+            }
+        }
+        self.check();
+    }
+
+    /// What was folded step by step is what would be folded from the beginning, and refers to nothing unfolded.
+    fn check(&self) {
+        let mut order = self.replica.fold_order();
+        let mut folded = self.folded.clone();
+        order.sort_unstable();
+        folded.sort_unstable();
+        assert_eq!(folded, order);
+        assert!(self.folded.iter().all(|id| self.replica.is_folded(id)));
+    }
+
+    fn try_say(&mut self, body: Body) -> Result<OpId, AuthorError> {
+        let mut out = Vec::new();
+        let result = self.replica.author(&self.key, &mut self.session, body, NOW_MS, &mut out);
+        self.carry_out(out);
+        result
+    }
+
+    fn say(&mut self, body: Body) -> OpId {
+        self.try_say(body).unwrap()
+    }
+
+    /// Sets a key of `meta`.
+    fn edit(&mut self, key: &str) -> OpId {
+        let body = self.set(key, Part::WHOLE);
+        self.say(body)
+    }
+
+    fn set(&mut self, key: &str, part: Part) -> Body {
+        let update = set_meta(self.session.client(), self.clock, key);
+        self.clock += 1;
+        Body::Edit { adopts: Vec::new(), part, update }
+    }
+
+    fn grant(&mut self, who: u8, role: Role) -> OpId {
+        let me = self.replica.members().into_iter().find(|m| m.author == self.key.id().0).unwrap();
+        let cap = OpId(*self.replica.judge().id(me.grant));
+        self.say(Body::SetRole { subject: id(who), role, cap })
+    }
+
+    fn take(&mut self, op: &Op) -> Result<Received, Unacceptable> {
+        let mut out = Vec::new();
+        let result = self.replica.receive(&op.bytes, &mut out);
+        self.carry_out(out);
+        result
+    }
+
+    fn hear(&mut self, other: &Peer) {
+        for op in &other.log {
+            self.take(op).unwrap();
+        }
+    }
+
+    fn op(&self, id: &OpId) -> Op {
+        self.log.iter().find(|op| op.id == *id).unwrap().clone()
+    }
+
+    fn heads(&self) -> Vec<OpId> {
+        self.replica.heads()
+    }
+
+    /// A new session, as after a restart.
+    fn restart(&mut self, nonce: u8) {
+        self.session = LocalSession::new(&self.replica.workspace(), &self.key, [nonce; 16]);
+        self.clock = 0;
+    }
+}
+
+/// Alice and Bob, who may edit; both know everything.
+fn alice_and_bob() -> (Peer, Peer) {
+    let mut alice = Peer::alice();
+    alice.grant(BOB, Role::Editor);
+    let bob = Peer::beside(BOB, &alice);
+    (alice, bob)
+}
+
+/// An update that sets one key of `meta`.
+fn set_meta(client: u64, clock: u64, key: &str) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.u8(1).u8(1).varint(client).varint(clock);
+    w.u8(0x28).u8(1).str("meta").str(key).u8(1).u8(120).u8(0);
+    w.into_bytes()
+}
+
+/// An update that sets the same key again: it names the value before it as its neighbour.
+fn set_again(client: u64, clock: u64, before: (u64, u64)) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.u8(1).u8(1).varint(client).varint(clock);
+    w.u8(0xa8).varint(before.0).varint(before.1).u8(1).u8(121).u8(0);
+    w.into_bytes()
+}
+
+/// Signs an op as it stands, in order or not.
+fn forge(who: u8, workspace: WorkspaceId, nonce: u8, seq: u64, before: &[OpId], body: Body) -> Op {
+    let prev = (seq > 0).then(|| before[0]);
+    let deps = before[usize::from(seq > 0)..].to_vec();
+    Op::sign(Draft { workspace, session: SessionId([nonce; 16]), seq, prev, deps, time_ms: NOW_MS, body }, &key(who))
+}
+
+fn whole(update: Vec<u8>) -> Body {
+    Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
+}
+
+/// Everything that peers who hold the same ops must agree on.
+fn state(replica: &Replica) -> (Vec<OpId>, Vec<OpId>, Vec<(DeviceId, Role)>, Option<u8>) {
+    let mut known: Vec<OpId> = (0..replica.len() as u32).map(|n| OpId(*replica.judge().id(Node(n)))).collect();
+    known.sort_unstable();
+    let mut folded = replica.fold_order();
+    folded.sort_unstable();
+    let roles = [ALICE, BOB, CARA].map(|who| (id(who), replica.role(&id(who))));
+    (known, folded, roles.to_vec(), replica.newer_version())
+}

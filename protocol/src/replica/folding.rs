@@ -1,0 +1,44 @@
+//! What is folded into the document, and in which order.
+//!
+//! Deliberately absent in programs without documents (feature `document`): they hold the same log and come to the same
+//! roles, but no gate and nothing to fold.
+
+use super::Replica;
+use crate::causal::Node;
+use crate::identity::OpId;
+use crate::op::{Body, Op};
+
+impl Replica {
+    /// The gate (Rule R27). What it refuses is inert; the session remembers it.
+    pub(super) fn check_content(&mut self, op: &Op, node: Node) {
+        if let Body::Edit { update, part, .. } = &op.body
+            && self.known[node.index()].edit
+            && !self.sessions.is_lost(node)
+        {
+            self.sessions.gate(op, node, *part, update, &self.judge);
+        }
+    }
+
+    /// Of edits that are accepted, those that are folded: in order, each group where its last part stands (Rule R28).
+    pub(super) fn folds<'a>(&'a self, accepted: impl Iterator<Item = Node> + 'a) -> impl Iterator<Item = OpId> + 'a {
+        let counts = |n: &Node| !self.sessions.is_lost(*n);
+        accepted.filter(counts).flat_map(|n| self.sessions.group(n)).map(|n| OpId(*self.judge.id(n)))
+    }
+
+    /// The edits that count, in an order in which they can be folded.
+    pub fn fold_order(&self) -> Vec<OpId> {
+        self.folds(self.judge.accepted_edits()).collect()
+    }
+
+    /// The edits that count and that an op had seen, in an order in which they can be folded: the state of a version.
+    pub fn fold_order_at(&self, id: &OpId) -> Vec<OpId> {
+        let Some(at) = self.judge.node(&id.0) else { return Vec::new() };
+        self.folds(self.judge.accepted_edits().filter(|n| self.judge.causal().saw(at, *n))).collect()
+    }
+
+    /// Whether an op is an edit that counts and is folded.
+    pub fn is_folded(&self, id: &OpId) -> bool {
+        let end = self.judge.node(&id.0).and_then(|n| self.sessions.end_of_group(n));
+        end.is_some_and(|n| self.judge.accepted(n) && !self.sessions.is_lost(n))
+    }
+}

@@ -1,0 +1,151 @@
+//! Who comes in by a link, and whose ops do not enter the log at all.
+
+use super::*;
+use crate::invitation::Redemption;
+use crate::replica::JoinAnswer;
+use crate::wire::Refusal;
+
+const LINK: u8 = 90;
+const NOON: u64 = 1_800_000_000;
+
+fn invite(alice: &mut Peer, change: impl FnOnce(&mut Invite)) -> Op {
+    let cap = alice.log[0].id;
+    let mut invite = Invite {
+        role: Role::Editor,
+        cap,
+        max_uses: Some(1),
+        attester: Some(id(ALICE)),
+        expires: Some(NOON),
+        key: id(LINK),
+        bound_to: None,
+    };
+    change(&mut invite);
+    let op = alice.say(Body::Invite(invite));
+    alice.op(&op)
+}
+
+fn redeem(who: u8, invite: &Op) -> Redemption {
+    Redemption::new(&invite.workspace(), &invite.id, &key(who), &key(LINK))
+}
+
+fn ask(peer: &mut Peer, invite: &Op, redemption: &Redemption, now: u64) -> JoinAnswer {
+    let mut out = Vec::new();
+    let key = peer.key.clone();
+    let answer = peer.replica.admit(&key, invite, redemption, now * 1000, &mut out);
+    peer.carry_out(out);
+    answer
+}
+
+fn refused(refusal: Refusal) -> JoinAnswer {
+    JoinAnswer::Refused(refusal)
+}
+
+#[test]
+fn a_link_lets_one_in_and_asking_again_finds_the_same_admission() {
+    let mut alice = Peer::alice();
+    let link = invite(&mut alice, |_| {});
+    let first = ask(&mut alice, &link, &redeem(BOB, &link), NOON - 1);
+    assert!(matches!(first, JoinAnswer::Admitted(_)));
+    assert_eq!(ask(&mut alice, &link, &redeem(BOB, &link), NOON + 1), first);
+    assert_eq!(alice.replica.role(&id(BOB)), Role::Editor);
+    let mut bob = Peer::beside(BOB, &alice);
+    let edit = bob.edit("k");
+    alice.hear(&bob);
+    assert!(alice.replica.is_folded(&edit));
+}
+
+#[test]
+fn a_link_that_is_used_up_expired_revoked_forged_or_anothers_admits_nobody() {
+    let mut alice = Peer::alice();
+    let link = invite(&mut alice, |_| {});
+    ask(&mut alice, &link, &redeem(BOB, &link), NOON - 1);
+    assert_eq!(ask(&mut alice, &link, &redeem(CARA, &link), NOON - 1), refused(Refusal::UsedUp));
+
+    let link = invite(&mut alice, |_| {});
+    assert_eq!(ask(&mut alice, &link, &redeem(CARA, &link), NOON), refused(Refusal::Expired));
+    let stolen = Redemption::new(&link.workspace(), &link.id, &key(CARA), &key(BOB));
+    assert_eq!(ask(&mut alice, &link, &stolen, NOON - 1), refused(Refusal::Forged));
+
+    let bound = invite(&mut alice, |i| i.bound_to = Some(id(BOB)));
+    assert_eq!(ask(&mut alice, &bound, &redeem(CARA, &bound), NOON - 1), refused(Refusal::OtherDevice));
+
+    let cap = alice.log[0].id;
+    alice.say(Body::RevokeInvite { invite: link.id, cap });
+    assert_eq!(ask(&mut alice, &link, &redeem(CARA, &link), NOON - 1), refused(Refusal::Revoked));
+    assert_eq!(alice.replica.role(&id(CARA)), Role::None);
+}
+
+#[test]
+fn only_the_attester_admits_by_a_limited_link_and_any_member_by_an_unlimited_one() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let limited = invite(&mut alice, |_| {});
+    let open = invite(&mut alice, |i| (i.max_uses, i.attester) = (None, None));
+    bob.hear(&alice);
+    assert_eq!(ask(&mut bob, &limited, &redeem(CARA, &limited), NOON - 1), refused(Refusal::NotAttester));
+    assert!(matches!(ask(&mut bob, &open, &redeem(CARA, &open), NOON - 1), JoinAnswer::Admitted(_)));
+    alice.hear(&bob);
+    assert_eq!(alice.replica.role(&id(CARA)), Role::Editor);
+}
+
+#[test]
+fn an_admission_with_a_false_proof_does_not_enter_the_log() {
+    let mut alice = Peer::alice();
+    let link = invite(&mut alice, |_| {});
+    let redemption = Redemption::new(&link.workspace(), &link.id, &key(CARA), &key(BOB));
+    let body = Body::Admit { invite: link.id, proof: None, redemption };
+    let workspace = alice.replica.workspace();
+    let draft =
+        Draft { workspace, session: SessionId::NONE, seq: 0, prev: None, deps: vec![link.id], time_ms: NOW_MS, body };
+    assert_eq!(alice.take(&Op::sign(draft, &key(ALICE))), Err(Unacceptable::FalseProof));
+}
+
+#[test]
+fn what_outsiders_and_other_workspaces_say_stays_out() {
+    let (mut alice, bob) = alice_and_bob();
+    let outsider = forge(CARA, alice.replica.workspace(), 40, 0, &alice.heads(), Body::Open);
+    assert_eq!(alice.take(&outsider), Err(Unacceptable::Outsider));
+    // Bob is a member, but his op had not seen what made him one.
+    let genesis = alice.log[0].id;
+    let unproven = forge(BOB, alice.replica.workspace(), 41, 0, &[genesis], Body::Open);
+    assert_eq!(alice.take(&unproven), Err(Unacceptable::Outsider));
+    let elsewhere = forge(BOB, WorkspaceId([8; 32]), 42, 0, &bob.heads(), Body::Open);
+    assert_eq!(alice.take(&elsewhere), Err(Unacceptable::OtherWorkspace));
+    let mut forged = forge(BOB, alice.replica.workspace(), 43, 0, &bob.heads(), Body::Open).bytes.to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let mut out = Vec::new();
+    assert_eq!(alice.replica.receive(&forged, &mut out), Err(Unacceptable::Op(OpError::Signature)));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_viewers_edit_is_kept_and_void_whatever_comes_after_it() {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.grant(CARA, Role::Viewer);
+    bob.hear(&alice);
+    let mut cara = Peer::beside(CARA, &alice);
+    let write = cara.edit("mine");
+    for peer in [&mut alice, &mut bob] {
+        peer.hear(&cara);
+        assert!(peer.replica.knows(&write) && !peer.replica.is_folded(&write));
+        let next = peer.edit("k");
+        assert!(peer.replica.is_folded(&next) && !peer.op(&next).seen().any(|id| id == write));
+    }
+    // Made editor later, she does not make the earlier write count: it is taken over by name or not at all.
+    alice.grant(CARA, Role::Editor);
+    assert!(!alice.replica.is_folded(&write));
+}
+
+#[test]
+fn a_removed_member_keeps_what_the_remover_had_seen_and_adds_nothing() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let seen = bob.edit("seen");
+    alice.hear(&bob);
+    alice.grant(BOB, Role::None);
+    let unseen = bob.edit("unseen");
+    alice.hear(&bob);
+    bob.hear(&alice);
+    for peer in [&mut alice, &mut bob] {
+        assert_eq!([&seen, &unseen].map(|id| peer.replica.is_folded(id)), [true, false]);
+    }
+    assert_eq!(bob.try_say(Body::Join), Err(AuthorError::SessionOver));
+}

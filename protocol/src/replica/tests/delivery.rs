@@ -1,0 +1,140 @@
+//! Whatever the order of delivery, the result is one; and what is folded is causally closed at every step.
+
+use super::*;
+use crate::gate::Update;
+
+/// A small world with a concurrent removal, a fork, a group, a void edit and an op of a newer version; the ops after
+/// its first two.
+fn world() -> (Peer, Vec<Op>) {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.grant(CARA, Role::Editor);
+    let start = Peer::beside(BOB, &alice);
+    bob.hear(&alice);
+    let mut cara = Peer::beside(CARA, &alice);
+    let first = bob.set("g1", Part { index: 0, count: 2 });
+    bob.say(first);
+    let second = bob.set("g2", Part { index: 1, count: 2 });
+    bob.say(second);
+    cara.edit("cara");
+    alice.hear(&cara);
+    alice.grant(CARA, Role::Viewer);
+    cara.edit("void");
+    let workspace = start.replica.workspace();
+    let tip = bob.log.iter().rfind(|op| op.author == id(BOB)).unwrap();
+    let branch = |name: &str| {
+        let session = SessionId([BOB; 16]);
+        let client = bob.session.client();
+        let body = whole(set_meta(client, bob.clock, name));
+        Op::sign(
+            Draft { workspace, session, seq: tip.seq + 1, prev: Some(tip.id), deps: vec![], time_ms: NOW_MS, body },
+            &key(BOB),
+        )
+    };
+    let fork = [branch("x"), branch("y")];
+    let newer = Body::Newer { version: 1, kind: 7, rest: vec![1] };
+    let newer = forge(ALICE, workspace, 70, 0, &[fork[0].id], newer);
+    let mut ops: Vec<Op> = Vec::new();
+    for op in bob.log.iter().chain(&cara.log).chain(&alice.log).chain(&fork).chain([&newer]) {
+        if !start.replica.knows(&op.id) && !ops.iter().any(|o| o.id == op.id) {
+            ops.push(op.clone());
+        }
+    }
+    (start, ops)
+}
+
+/// Delivers again and again, as exchanges do, until nothing is new.
+fn deliver(peer: &mut Peer, ops: &[&Op]) {
+    loop {
+        let before = peer.replica.len();
+        for op in ops {
+            peer.take(op).unwrap();
+        }
+        if peer.replica.len() == before {
+            return;
+        }
+    }
+}
+
+fn seed() -> u64 {
+    std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+}
+
+#[test]
+fn every_order_of_a_few_ops_gives_one_result() {
+    let (start, mut ops) = world();
+    ops.truncate(6);
+    let mut expected = None;
+    let mut orders = 0;
+    permute(&mut ops.iter().collect(), 0, &mut |order| {
+        let mut peer = Peer::beside(ALICE, &start);
+        deliver(&mut peer, order);
+        orders += 1;
+        let found = state(&peer.replica);
+        assert_eq!(*expected.get_or_insert_with(|| found.clone()), found);
+    });
+    assert_eq!(orders, 720);
+}
+
+#[test]
+fn random_orders_of_a_whole_world_give_one_result() {
+    let (start, ops) = world();
+    let mut state_of_dice = seed() | 1;
+    println!("SEED={}", seed());
+    let mut dice = move |n: usize| {
+        state_of_dice ^= state_of_dice << 13;
+        state_of_dice ^= state_of_dice >> 7;
+        state_of_dice ^= state_of_dice << 17;
+        (state_of_dice % n as u64) as usize
+    };
+    let mut expected = None;
+    for _ in 0..200 {
+        let mut order: Vec<&Op> = ops.iter().collect();
+        for i in (1..order.len()).rev() {
+            order.swap(i, dice(i + 1));
+        }
+        let mut peer = Peer::beside(ALICE, &start);
+        deliver(&mut peer, &order);
+        assert_eq!(peer.replica.waiting(), 0);
+        let found = state(&peer.replica);
+        assert_eq!(*expected.get_or_insert_with(|| found.clone()), found);
+        closed(&peer, &ops);
+    }
+    let (known, folded, roles, newer) = expected.unwrap();
+    assert!(known.len() > folded.len() + 5 && folded.len() >= 3, "the world has void and lost edits");
+    assert!(roles.contains(&(id(CARA), Role::Viewer)) && newer == Some(1));
+}
+
+/// Each folded update finds everything that it names among those folded before it.
+fn closed(peer: &Peer, ops: &[Op]) {
+    struct Ends(std::collections::BTreeMap<u64, u64>);
+    impl crate::gate::Past for Ends {
+        fn end(&self, client: u64) -> u64 {
+            self.0.get(&client).copied().unwrap_or(0)
+        }
+    }
+    let (mut index, mut ends) = (crate::gate::Index::default(), Ends(Default::default()));
+    for id in &peer.folded {
+        let Some(Op { body: Body::Edit { update, .. }, author, session, .. }) = ops.iter().find(|op| op.id == *id)
+        else {
+            panic!("an edit is folded")
+        };
+        let client = crate::op::client_id(&peer.replica.workspace(), author, session);
+        let update = Update::parse(update).unwrap();
+        index.check(&update, client, crate::gate::Past::end(&ends, client), &ends).unwrap();
+        index.insert(&update);
+        if let Some((_, end)) = update.clock_range() {
+            ends.0.insert(client, end);
+        }
+    }
+}
+
+fn permute<'a>(ops: &mut Vec<&'a Op>, at: usize, visit: &mut dyn FnMut(&[&'a Op])) {
+    if at == ops.len() {
+        return visit(ops);
+    }
+    for i in at..ops.len() {
+        ops.swap(at, i);
+        permute(ops, at + 1, visit);
+        ops.swap(at, i);
+    }
+}

@@ -1,0 +1,93 @@
+//! The exchange of heads: complete, and cheap for those in step.
+
+use super::*;
+use crate::wire::{MAX_HAVE, MAX_HEADS};
+
+/// One request and its answer: how many ops went over.
+fn exchange(asks: &mut Peer, answers: &Peer) -> usize {
+    let missing = answers.replica.missing(&asks.replica.heads(), &asks.replica.have());
+    for id in &missing.ids {
+        let op = answers.op(id);
+        assert_ne!(asks.take(&op), Ok(Received::Waiting), "parents come first");
+    }
+    missing.ids.len()
+}
+
+#[test]
+fn two_that_drifted_apart_send_each_other_what_is_missing_and_nothing_else() {
+    let (mut alice, mut bob) = alice_and_bob();
+    for i in 0..40 {
+        alice.edit(&format!("a{i}"));
+        bob.edit(&format!("b{i}"));
+    }
+    // Bob's heads are not known to Alice yet: what both had in common is found by the older ops that he names.
+    let sent = exchange(&mut bob, &alice);
+    assert!((41..120).contains(&sent), "{sent}");
+    assert_eq!(exchange(&mut alice, &bob), 41);
+    assert_eq!(state(&alice.replica), state(&bob.replica));
+}
+
+#[test]
+fn an_exchange_in_step_costs_the_same_however_long_the_history() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let mut costs = Vec::new();
+    for edits in [10, 100, 1000] {
+        for i in 0..edits {
+            alice.edit(&format!("k{i}"));
+        }
+        bob.hear(&Peer { log: alice.log.split_off(0), ..Peer::alice() });
+        assert_eq!(bob.replica.missing(&alice.replica.heads(), &alice.replica.have()), Missing::default());
+        costs.push((alice.replica.heads().len(), bob.replica.heads().len()));
+        assert!(alice.replica.have().len() <= MAX_HAVE);
+    }
+    assert_eq!(costs, [(1, 1); 3]);
+}
+
+#[test]
+fn a_receipt_covers_what_is_committed_and_no_more() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let count = bob.replica.len() as u32;
+    bob.replica.note_committed(count);
+    let before = bob.replica.committed_heads();
+    alice.edit("k");
+    bob.hear(&alice);
+    assert_eq!(bob.replica.committed_heads(), before);
+    alice.replica.note_heads(id(BOB), &before);
+    assert_eq!(alice.replica.behind(&id(BOB)), Some(1));
+    let count = bob.replica.len() as u32;
+    bob.replica.note_committed(count);
+    assert!(!alice.replica.note_heads(id(BOB), &bob.replica.committed_heads()));
+    assert_eq!((alice.replica.behind(&id(BOB)), alice.replica.unsent(&id(ALICE))), (Some(0), 0));
+}
+
+#[test]
+fn what_waits_is_bounded_and_strangers_do_not_wait() {
+    let (mut alice, bob) = alice_and_bob();
+    let workspace = bob.replica.workspace();
+    for n in 0..10u8 {
+        let lost = OpId([n; 32]);
+        assert_eq!(alice.take(&forge(CARA, workspace, n + 1, 0, &[lost], Body::Open)), Ok(Received::Waiting));
+    }
+    assert_eq!(alice.replica.waiting(), 0);
+    let big = 250 * 1024;
+    for n in 0..150u8 {
+        let lost = OpId([n; 32]);
+        let body = whole(vec![0; big]);
+        assert_eq!(alice.take(&forge(BOB, workspace, 40, 1, &[lost], body)), Ok(Received::Waiting));
+    }
+    assert!((100..150).contains(&alice.replica.waiting()), "{}", alice.replica.waiting());
+}
+
+#[test]
+fn more_heads_than_one_op_may_name_are_joined_first() {
+    let (mut alice, bob) = alice_and_bob();
+    let workspace = bob.replica.workspace();
+    let heads = bob.heads();
+    for n in 0..150u8 {
+        alice.take(&forge(BOB, workspace, n + 10, 0, &heads, Body::Open)).unwrap();
+    }
+    assert_eq!(alice.heads().len(), 150);
+    assert!(alice.heads().len() < MAX_HEADS);
+    alice.edit("k");
+    assert_eq!(alice.heads().len(), 1);
+}

@@ -1,0 +1,133 @@
+//! Forks of a session, and what had seen them.
+
+use super::*;
+
+/// Two edits of Bob's at the same position, the one with the lower hash first.
+fn fork(bob: &Peer, nonce: u8, at: OpId) -> [Op; 2] {
+    let workspace = bob.replica.workspace();
+    let client = crate::op::client_id(&workspace, &id(BOB), &SessionId([nonce; 16]));
+    let edit = |k: &str| forge(BOB, workspace, nonce, 1, &[at], whole(set_meta(client, 0, k)));
+    let mut pair = [edit("left"), edit("right")];
+    pair.sort_by_key(|op| op.id);
+    pair
+}
+
+fn opened(bob: &Peer, nonce: u8) -> Op {
+    forge(BOB, bob.replica.workspace(), nonce, 0, &bob.heads(), Body::Open)
+}
+
+#[test]
+fn of_a_forked_session_the_lower_hash_counts_whichever_came_first() {
+    let (mut alice, bob) = alice_and_bob();
+    let opening = opened(&bob, 40);
+    let [low, high] = fork(&bob, 40, opening.id);
+    let mut cara = Peer::beside(CARA, &alice);
+    for (peer, order) in [(&mut alice, [&low, &high]), (&mut cara, [&high, &low])] {
+        peer.take(&opening).unwrap();
+        for op in order {
+            peer.take(op).unwrap();
+        }
+        assert!(peer.replica.is_folded(&low.id) && !peer.replica.is_folded(&high.id));
+        assert!(peer.replica.is_lost(&high.id));
+    }
+    assert_eq!(state(&alice.replica), state(&cara.replica));
+    assert_eq!((alice.rebuilds, cara.rebuilds), (0, 1), "only what was folded is taken out again");
+}
+
+#[test]
+fn what_had_seen_the_losing_branch_is_lost_with_it_and_its_author_goes_on_in_a_new_session() {
+    let (mut alice, bob) = alice_and_bob();
+    let opening = opened(&bob, 40);
+    let [low, high] = fork(&bob, 40, opening.id);
+    alice.edit("before");
+    alice.take(&opening).unwrap();
+    alice.take(&high).unwrap();
+    let built = alice.edit("on it");
+    assert!(alice.replica.is_folded(&built));
+    alice.take(&low).unwrap();
+    assert!(!alice.replica.is_folded(&built) && alice.replica.is_lost(&built));
+    assert_eq!(alice.try_say(Body::Join), Err(AuthorError::SessionOver));
+    alice.restart(50);
+    let anew = alice.edit("on it");
+    let seen: Vec<OpId> = alice.op(&anew).seen().collect();
+    assert!(alice.replica.is_folded(&anew));
+    assert!(!seen.contains(&high.id) && !seen.contains(&built));
+}
+
+#[test]
+fn a_losing_branch_takes_no_place_on_the_line_however_low_its_hashes() {
+    let (alice, bob) = alice_and_bob();
+    let workspace = bob.replica.workspace();
+    let opening = opened(&bob, 40);
+    let [low, high] = fork(&bob, 40, opening.id);
+    let client = crate::op::client_id(&workspace, &id(BOB), &SessionId([40; 16]));
+    let after = |before: &Op, key: String| forge(BOB, workspace, 40, 2, &[before.id], whole(set_meta(client, 1, &key)));
+    let kept = after(&low, "kept".into());
+    // An op of the losing branch at the same position, with a lower hash than the one on the line.
+    let tempting = (0..).map(|n| after(&high, format!("lost{n}"))).find(|op| op.id < kept.id).unwrap();
+    let mut states = Vec::new();
+    for order in [[&low, &kept, &high, &tempting], [&high, &tempting, &low, &kept], [&low, &high, &tempting, &kept]] {
+        let mut peer = Peer::beside(CARA, &alice);
+        peer.take(&opening).unwrap();
+        for op in order {
+            peer.take(op).unwrap();
+        }
+        assert!(peer.replica.is_folded(&low.id) && peer.replica.is_folded(&kept.id));
+        states.push(state(&peer.replica));
+    }
+    assert!(states.iter().all(|s| *s == states[0]));
+}
+
+#[test]
+fn clocks_of_a_losing_branch_serve_nobody() {
+    let (alice, bob) = alice_and_bob();
+    let workspace = bob.replica.workspace();
+    let opening = opened(&bob, 40);
+    let client = crate::op::client_id(&workspace, &id(BOB), &SessionId([40; 16]));
+    let [low, high] = fork(&bob, 40, opening.id);
+    // On the line, clock 1 sets another key than on the branch that lost: who refers to it means the line's.
+    let lost = forge(BOB, workspace, 40, 2, &[high.id], whole(set_meta(client, 1, "x")));
+    let kept = forge(BOB, workspace, 40, 2, &[low.id], whole(set_again(client, 1, (client, 0))));
+    let mine = crate::op::client_id(&workspace, &id(ALICE), &SessionId([60; 16]));
+    let open = forge(ALICE, workspace, 60, 0, &[kept.id], Body::Open);
+    let refers = forge(ALICE, workspace, 60, 1, &[open.id], whole(set_again(mine, 0, (client, 1))));
+    for order in [[&high, &lost, &low, &kept], [&low, &kept, &high, &lost]] {
+        let mut peer = Peer::beside(CARA, &alice);
+        peer.take(&opening).unwrap();
+        for op in order.into_iter().chain([&open, &refers]) {
+            peer.take(op).unwrap();
+        }
+        assert!(peer.replica.is_folded(&kept.id) && peer.replica.is_folded(&refers.id));
+    }
+}
+
+#[test]
+fn an_op_out_of_its_sessions_order_is_refused() {
+    let (mut alice, bob) = alice_and_bob();
+    let workspace = bob.replica.workspace();
+    let opening = opened(&bob, 40);
+    alice.take(&opening).unwrap();
+    let skipping = forge(BOB, workspace, 40, 2, &[opening.id], Body::Join);
+    let of_another = forge(BOB, workspace, 41, 1, &[opening.id], Body::Join);
+    let of_alice = forge(ALICE, workspace, 40, 1, &[opening.id], Body::Join);
+    for op in [skipping, of_another, of_alice] {
+        assert_eq!(alice.take(&op), Err(Unacceptable::OutOfSession));
+    }
+}
+
+#[test]
+fn a_refused_edit_takes_the_rest_of_its_session_along_even_what_only_deletes() {
+    let (mut alice, bob) = alice_and_bob();
+    let workspace = bob.replica.workspace();
+    let opening = opened(&bob, 40);
+    let client = crate::op::client_id(&workspace, &id(BOB), &SessionId([40; 16]));
+    let good = forge(BOB, workspace, 40, 1, &[opening.id], whole(set_meta(client, 0, "good")));
+    let bad = forge(BOB, workspace, 40, 2, &[good.id], whole(b"poison".to_vec()));
+    let mut delete = Writer::new();
+    delete.u8(0).u8(1).varint(client).u8(1).u8(0).u8(1);
+    let later = forge(BOB, workspace, 40, 3, &[bad.id], whole(delete.into_bytes()));
+    for op in [&opening, &good, &bad, &later] {
+        assert_eq!(alice.take(op), Ok(Received::New));
+    }
+    assert_eq!([&good, &bad, &later].map(|op| alice.replica.is_folded(&op.id)), [true, false, false]);
+}
