@@ -16,7 +16,7 @@ use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
-use omniscope_protocol::replica::Replica;
+use omniscope_protocol::replica::{AuthorError, Replica};
 use omniscope_protocol::wire::{Gossip, MAX_GOSSIP_BYTES, Note, NoteContent, topic};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -399,9 +399,9 @@ impl Actor {
         self.flush(&id, u64::MAX);
         let handle = self.next_document;
         self.next_document += 1;
-        let (nonce, me) = (random()?, self.me);
+        let nonce = random()?;
         let client = self.with(&id, |space, _, key, _| Ok(space.open_window(handle, key, nonce, sink)))?;
-        let writable = self.room(&id)?.space.replica.role(&me) >= Role::Editor;
+        let writable = self.require(&id, Role::Editor).is_ok();
         self.documents.insert(handle, id);
         self.show_presence_to(&id);
         Ok((handle, client, writable))
@@ -435,6 +435,11 @@ impl Actor {
     fn require(&mut self, id: &WorkspaceId, least: Role) -> Result<(), ApiError> {
         let me = self.me;
         let role = self.room(id)?.space.replica.role(&me);
+        // Taking rights away stays possible: so are members removed who abuse version numbers (Rule R23).
+        if let Some(version) = self.room(id)?.space.replica.newer_version().filter(|_| least == Role::Editor) {
+            let error = AuthorError::Newer(version);
+            return Err(ApiError::new(error.code(), error.to_string()));
+        }
         if role >= least {
             return Ok(());
         }

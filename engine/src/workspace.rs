@@ -273,8 +273,7 @@ impl Workspace {
             let body = Body::Edit { adopts: Vec::new(), part: part_of, update: part.encode() };
             if let Err(error) = self.replica.author(key, &mut session, body, crate::actor::now_ms(), &mut out) {
                 self.carry_out(&out, Some(handle), store, effects);
-                let code = if error == AuthorError::SessionOver { "session_over" } else { "not_signed" };
-                self.refuse(handle, code, &error.to_string(), store, key);
+                self.refuse(handle, error.code(), &error.to_string(), store, key);
                 return;
             }
         }
@@ -302,7 +301,7 @@ impl Workspace {
             result = self.replica.author(key, &mut own.session, body, crate::actor::now_ms(), &mut out);
         }
         self.carry_out(&out, Some(OWN), store, effects);
-        result.map_err(|e| ApiError::new("not_signed", e.to_string()))
+        result.map_err(|e| ApiError::new(e.code(), e.to_string()))
     }
 
     /// A session that cannot go on is replaced; its window reloads from what counts.

@@ -12,5 +12,4 @@ pub mod invitation;
 pub mod judge;
 pub mod op;
 pub mod replica;
-pub mod sealing;
 pub mod wire;

@@ -48,6 +48,18 @@ pub enum AuthorError {
     Unacceptable(#[from] Unacceptable),
 }
 
+impl AuthorError {
+    /// A code that never changes meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SessionOver => "session_over",
+            Self::NothingKnown => "history_missing",
+            Self::Newer(_) => "newer_version",
+            Self::Unacceptable(_) => "not_acceptable",
+        }
+    }
+}
+
 impl Replica {
     /// Founds a workspace: its genesis, in a replica of its own.
     pub fn found(key: &DeviceKey, nonce: [u8; 16], now_ms: u64, out: &mut Vec<Output>) -> Self {

@@ -79,7 +79,9 @@ impl Actor {
         let prefixed: Vec<DeviceId> = all.into_iter().filter(prefixed).collect();
         match (named.as_slice(), prefixed.as_slice()) {
             ([one], _) | ([], [one]) => Ok(*one),
-            ([], []) => Err(ApiError::new("no_such_member", format!("there is no member {wanted:?} in this workspace"))),
+            ([], []) => {
+                Err(ApiError::new("no_such_member", format!("there is no member {wanted:?} in this workspace")))
+            }
             _ => Err(ApiError::new("ambiguous", format!("several members are called {wanted:?}; use the device id"))),
         }
     }
@@ -93,7 +95,8 @@ impl Actor {
         }
         // Rule R4: ownership is taken only from a cap that is senior to it. An op that breaks it would count for nothing.
         if role < Role::Owner && place(&subject) < place(&self.me) && place(&subject).is_some() {
-            let message = "this member's ownership is senior to yours: only a senior owner, or they themselves, can end it";
+            let message =
+                "this member's ownership is senior to yours: only a senior owner, or they themselves, can end it";
             return Err(ApiError::new("senior_owner", message));
         }
         let cap = self.cap(id)?;

@@ -183,6 +183,7 @@ impl Actor {
             "status": status,
             "unsent": room.space.replica.unsent(&me),
             "saved": room.space.is_saved(),
+            "newer_version": room.space.replica.newer_version(),
         }))
     }
 
