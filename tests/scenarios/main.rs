@@ -16,4 +16,7 @@ mod namespaces;
 mod power_loss;
 mod together;
 
+mod fuzz;
+mod poison;
+mod vectors;
 mod yjs_equal;

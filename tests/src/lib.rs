@@ -1,5 +1,8 @@
 //! Harness.
 
+pub mod alloc;
+pub mod dice;
+pub mod mutate;
 pub mod net_node;
 
 pub mod peers;

@@ -1,0 +1,214 @@
+//! Golden bytes: every kind of op, every message between peers and the link, as they are fixed for good.
+//!
+//! `OMNISCOPE_WRITE_VECTORS=1` writes the files anew; a change in them is a new version of the format, or a defect.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId, hex};
+use omniscope_protocol::invitation::{Link, Redemption};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::{Body, Draft, Invite, Op, Part, SessionId};
+use omniscope_protocol::wire::{Gossip, Note, NoteContent, Request, Response};
+use serde_json::{Value, json};
+
+const NOW_MS: u64 = 1_767_225_600_000;
+
+/// Compares what is made now with what stands in `tests/vectors/`.
+pub(super) fn golden(name: &str, made: &Value) -> Value {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name);
+    if std::env::var_os("OMNISCOPE_WRITE_VECTORS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("{made:#}\n")).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let fixed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(*made, fixed, "{name} has changed");
+    fixed
+}
+
+pub(super) fn unhex(text: &str) -> Vec<u8> {
+    assert!(text.len().is_multiple_of(2), "hex has two digits a byte");
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+}
+
+pub(super) fn alice() -> DeviceKey {
+    DeviceKey::from_seed(&[1; 32])
+}
+
+pub(super) fn bob() -> DeviceKey {
+    DeviceKey::from_seed(&[2; 32])
+}
+
+fn link_key() -> DeviceKey {
+    DeviceKey::from_seed(&[3; 32])
+}
+
+fn sign(workspace: [u8; 32], session: u8, seq: u64, deps: &[u8], body: Body) -> Op {
+    let prev = (seq > 0).then_some(OpId([200; 32]));
+    let deps = deps.iter().map(|d| OpId([*d; 32])).collect();
+    let (workspace, session) = (WorkspaceId(workspace), SessionId([session; 16]));
+    Op::sign(Draft { workspace, session, seq, prev, deps, time_ms: NOW_MS, body }, &alice())
+}
+
+/// One op of each kind, and those with every optional field present and absent.
+pub(super) fn ops() -> Vec<(&'static str, Op)> {
+    const W: [u8; 32] = [9; 32];
+    let cap = OpId([20; 32]);
+    let full = Invite {
+        role: Role::Editor,
+        cap,
+        max_uses: Some(300),
+        attester: Some(bob().id()),
+        expires: Some(1_800_000_000),
+        key: link_key().id(),
+        bound_to: Some(bob().id()),
+    };
+    let open = Invite { role: Role::Viewer, max_uses: None, attester: None, expires: None, bound_to: None, ..full };
+    let invite = OpId([21; 32]);
+    let redemption = Redemption::new(&WorkspaceId(W), &invite, &bob(), &link_key());
+    let admit = |proof| Body::Admit { invite, proof, redemption: redemption.clone() };
+    let edit = |adopts: &[u8], part| {
+        let adopts = adopts.iter().map(|a| OpId([*a; 32])).collect();
+        Body::Edit { adopts, part, update: vec![0, 0] }
+    };
+    vec![
+        ("genesis", sign([0; 32], 0, 0, &[], Body::Genesis { nonce: [7; 16] })),
+        ("open", sign(W, 5, 0, &[30, 31], Body::Open)),
+        ("set_role", sign(W, 5, 1, &[], Body::SetRole { subject: bob().id(), role: Role::Owner, cap })),
+        ("invite, limited", sign(W, 5, 127, &[30], Body::Invite(full))),
+        ("invite, open", sign(W, 5, 128, &[30], Body::Invite(open))),
+        ("revoke_invite", sign(W, 5, 300, &[], Body::RevokeInvite { invite, cap })),
+        ("admit by the attester", sign(W, 0, 0, &[21], admit(None))),
+        ("admit by a member", sign(W, 0, 0, &[21, 30], admit(Some(cap)))),
+        ("leave", sign(W, 5, 2, &[], Body::Leave)),
+        ("edit", sign(W, 5, 3, &[40, 41, 42], edit(&[], Part::WHOLE))),
+        ("edit, second part of three", sign(W, 5, 4, &[], edit(&[50, 51], Part { index: 1, count: 3 }))),
+        ("profile", sign(W, 5, 5, &[], Body::Profile { name: "Ana Ω".into(), color: "#2b6cb0".into() })),
+        ("version", sign(W, 5, 6, &[], Body::Version { name: "before the review".into() })),
+        ("join", sign(W, 5, 7, &[60, 61], Body::Join)),
+        ("of a newer version", sign(W, 5, 8, &[60], Body::Newer { version: 9, kind: 250, rest: b"unread".to_vec() })),
+    ]
+}
+
+#[test]
+fn ops_have_the_bytes_that_were_fixed() {
+    let ops = ops();
+    let kinds: BTreeSet<u8> = ops.iter().map(|(_, op)| op.body.tag()).collect();
+    assert!((0..=10).all(|kind| kinds.contains(&kind)), "every kind is there: {kinds:?}");
+    let made = ops.iter().map(|(name, op)| json!({"op": name, "id": op.id.to_string(), "bytes": hex(&op.bytes)}));
+    let fixed = golden("ops.json", &made.collect());
+    for ((name, op), fixed) in ops.iter().zip(fixed.as_array().unwrap()) {
+        let bytes = unhex(fixed["bytes"].as_str().unwrap());
+        assert_eq!(Op::decode(&bytes).as_ref(), Ok(op), "{name}");
+        assert_eq!(blake3::hash(&bytes).to_string(), fixed["id"], "{name}");
+    }
+}
+
+fn note(content: NoteContent) -> Gossip {
+    Gossip::Note(Note::sign(&WorkspaceId([9; 32]), content, &alice()))
+}
+
+pub(super) fn gossip() -> Vec<(&'static str, Gossip)> {
+    let heads = vec![OpId([30; 32]), OpId([31; 32])];
+    vec![
+        ("ops", Gossip::Ops(vec![Arc::from([1, 2, 3].as_slice()), Arc::from([4].as_slice())])),
+        ("announce", Gossip::Announce(vec![OpId([30; 32])])),
+        ("presence", note(NoteContent::Presence(b"state".to_vec()))),
+        ("heads", note(NoteContent::Heads(heads))),
+    ]
+}
+
+pub(super) fn requests() -> Vec<(&'static str, Request)> {
+    let workspace = WorkspaceId([9; 32]);
+    let redemption = Redemption::new(&workspace, &OpId([21; 32]), &bob(), &link_key());
+    let ids = |of: &[u8]| of.iter().map(|n| OpId([*n; 32])).collect::<Vec<_>>();
+    vec![
+        ("sync", Request::Sync { workspace, heads: ids(&[30]), have: ids(&[30, 31, 32]) }),
+        ("fetch", Request::Fetch { workspace, ids: ids(&[30, 31]) }),
+        ("push", Request::Push { workspace, ops: vec![Arc::from([1, 2, 3].as_slice())] }),
+        ("join", Request::Join { workspace, invite: Arc::from([1, 2].as_slice()), redemption }),
+    ]
+}
+
+/// How many refusals have a number.
+const REFUSALS: u8 = 11;
+
+pub(super) fn responses() -> Vec<(String, Response)> {
+    let ops = || vec![Arc::from([1, 2, 3].as_slice())];
+    let heads = || vec![OpId([30; 32])];
+    let mut all = vec![
+        ("sync, there is more".to_owned(), Response::Sync { ops: ops(), heads: heads(), more: true }),
+        ("sync".to_owned(), Response::Sync { ops: vec![], heads: heads(), more: false }),
+        ("ops".to_owned(), Response::Ops(ops())),
+        ("receipt".to_owned(), Response::Receipt { heads: heads() }),
+        ("admitted".to_owned(), Response::Admitted { ops: ops() }),
+        ("unsupported".to_owned(), Response::Unsupported { version: 0 }),
+    ];
+    for number in 0..=u8::MAX {
+        if let Ok(Response::Refused(refusal)) = Response::decode(&[0, 4, number]) {
+            assert_eq!(refusal as u8, number, "numbers are stable");
+            all.push((format!("refused: {}", refusal.code()), Response::Refused(refusal)));
+        }
+    }
+    assert_eq!(all.len(), 6 + usize::from(REFUSALS));
+    all
+}
+
+#[test]
+fn messages_have_the_bytes_that_were_fixed() {
+    fn check<T: PartialEq + std::fmt::Debug>(
+        kind: &str,
+        messages: Vec<(impl AsRef<str>, T)>,
+        encode: impl Fn(&T) -> Vec<u8>,
+        decode: impl Fn(&[u8]) -> T,
+    ) {
+        let made = messages.iter().map(|(name, message)| json!({kind: name.as_ref(), "bytes": hex(&encode(message))}));
+        let fixed = golden(&format!("{kind}.json"), &made.collect());
+        for ((_, message), fixed) in messages.iter().zip(fixed.as_array().unwrap()) {
+            assert_eq!(decode(&unhex(fixed["bytes"].as_str().unwrap())), *message);
+        }
+    }
+    check("gossip", gossip(), Gossip::encode, |b| Gossip::decode(b).unwrap());
+    check("request", requests(), Request::encode, |b| Request::decode(b).unwrap());
+    check("response", responses(), Response::encode, |b| Response::decode(b).unwrap());
+}
+
+pub(super) fn link() -> Link {
+    let invite = Invite {
+        role: Role::Editor,
+        cap: OpId([20; 32]),
+        max_uses: Some(1),
+        attester: Some(alice().id()),
+        expires: Some(1_800_000_000),
+        key: link_key().id(),
+        bound_to: None,
+    };
+    let op = sign([9; 32], 5, 1, &[], Body::Invite(invite));
+    let addresses = vec!["/ip4/192.0.2.1/udp/4001/quic-v1".to_owned()];
+    Link::new(op, &alice(), *link_key().seed(), "RNA-seq", "Ana", addresses).unwrap()
+}
+
+#[test]
+fn a_link_has_the_text_that_was_fixed() {
+    let made = link();
+    let fixed = golden("link.json", &json!({ "link": made.to_text().as_str() }));
+    let read = Link::parse(fixed["link"].as_str().unwrap()).unwrap();
+    assert_eq!((&read.op, &read.invite, &read.addresses), (&made.op, &made.invite, &made.addresses));
+    assert_eq!((read.workspace_name.as_str(), read.inviter_name.as_str()), ("RNA-seq", "Ana"));
+    assert_eq!(read.key().id(), link_key().id());
+}
+
+#[test]
+fn ids_keys_and_topics_have_the_values_that_were_fixed() {
+    let workspace = WorkspaceId([9; 32]);
+    let session = SessionId([5; 16]);
+    let made = json!({
+        "device of the seed 01…": alice().id().to_string(),
+        "client of session 05… of that device": omniscope_protocol::op::client_id(&workspace, &alice().id(), &session),
+        "topic": hex(&omniscope_protocol::wire::topic(&workspace)),
+        "fingerprint": omniscope_protocol::identity::fingerprint(&DeviceId([8; 32])),
+    });
+    golden("derived.json", &made);
+}
