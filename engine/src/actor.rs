@@ -25,7 +25,7 @@ use crate::api::ApiError;
 use crate::engine::Options;
 use crate::event::Event;
 use crate::net::{Net, NetCommand, NetEvent, Topic};
-use crate::store::{Batch, Store, StoreError, WorkspaceRow, WorkspaceState, Write};
+use crate::store::{Batch, Committed, Store, StoreError, WorkspaceRow, WorkspaceState, Write};
 use crate::workspace::{DocumentMessage, DocumentSink, Effects, Workspace};
 use joins::PendingJoin;
 use network::Peer;
@@ -51,7 +51,7 @@ pub(crate) enum Command {
 struct Stored {
     workspace: WorkspaceId,
     ops: u32,
-    result: Result<(), (StoreError, Vec<Write>)>,
+    result: Result<Committed, (StoreError, Vec<Write>)>,
 }
 
 /// A workspace with what the actor keeps beside it.
@@ -325,7 +325,7 @@ impl Actor {
         let (workspace, ops) = (*id, room.space.replica.len() as u32);
         let (sender, kept) = (self.stored.0.clone(), batch.clone());
         self.store.commit(batch, move |result| {
-            let result = result.map(|_| ()).map_err(|e| (e, kept.writes));
+            let result = result.map_err(|e| (e, kept.writes));
             // An actor that is gone has nothing to tell anybody.
             let _ = sender.send(Stored { workspace, ops, result });
         });
@@ -335,9 +335,9 @@ impl Actor {
         let now = self.now();
         let Some(room) = self.rooms.get_mut(&stored.workspace) else { return };
         match stored.result {
-            Ok(()) => {
+            Ok(proof) => {
                 if room.space.unsaved.is_empty() {
-                    room.space.committed(stored.ops);
+                    room.space.committed(stored.ops, proof);
                 }
                 room.heads_due.get_or_insert(now + HEADS_AFTER_MS);
                 self.answer_receipts(&stored.workspace);

@@ -19,7 +19,7 @@ use omniscope_protocol::replica::{AuthorError, LocalSession, Output, Replica};
 
 use crate::api::ApiError;
 use crate::doc::Document;
-use crate::store::{Store, Write};
+use crate::store::{Committed, Store, Write};
 
 pub(crate) use colors::{is_color, wished as wished_color};
 pub(crate) use views::{Stated, role_name};
@@ -412,8 +412,9 @@ impl Workspace {
         }
     }
 
-    /// Notes a commit of the first `count` ops and tells windows what is durable.
-    pub(crate) fn committed(&mut self, count: u32) {
+    /// Notes a commit of the first `count` ops and tells windows what is durable: the only place that says so, and it
+    /// takes the proof.
+    pub(crate) fn committed(&mut self, count: u32, _: Committed) {
         self.replica.note_committed(count);
         let (done, waiting): (Vec<_>, Vec<_>) = self.owed.drain(..).partition(|(n, _, _)| *n <= count);
         self.owed = waiting;
