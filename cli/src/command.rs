@@ -4,6 +4,7 @@ pub(crate) mod doctor;
 pub(crate) mod edge;
 pub(crate) mod invite;
 pub(crate) mod join;
+pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod peer;

@@ -186,7 +186,9 @@ pub(crate) fn options(place: &Place, network: Option<&Network>) -> Result<Option
     if let Some(network) = network {
         let read = |all: &[String]| {
             let one = |text: &String| {
-                text.parse().map_err(|e| Failure::usage(format!("expected an address such as /ip4/127.0.0.1/tcp/0, found {text:?} ({e})")))
+                text.parse().map_err(|e| {
+                    Failure::usage(format!("expected an address such as /ip4/127.0.0.1/tcp/0, found {text:?} ({e})"))
+                })
             };
             all.iter().map(one).collect::<Result<Vec<_>, _>>()
         };

@@ -73,6 +73,9 @@ enum Command {
     /// Named versions of a workspace.
     #[command(subcommand)]
     Version(command::version::Verb),
+    /// Roles of members.
+    #[command(subcommand)]
+    Member(command::member::Verb),
     /// Invitations to a workspace.
     #[command(subcommand)]
     Invite(command::invite::Verb),
@@ -126,6 +129,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Profile(verb) => command::profile::run(&context, verb).await,
         Command::Workspace(verb) => command::workspace::run(&context, verb).await,
         Command::Version(verb) => command::version::run(&context, verb).await,
+        Command::Member(verb) => command::member::run(&context, verb).await,
         Command::Invite(verb) => command::invite::run(&context, verb).await,
         Command::Join(join) => command::join::run(&context, join).await,
         Command::Pipeline(verb) => command::pipeline::run(&context, verb).await,

@@ -23,7 +23,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 pub(crate) async fn run(place: &Place, peer: &Peer) -> Result<(), Failure> {
     let stop = stop_signal()?;
     let opened = open_folder(place, "omniscope peer").await.map_err(|failure| match failure {
-        OpenFailure::InUse(holder) => Failure::machine("start a peer", format!("the data folder is in use by {holder}")),
+        OpenFailure::InUse(holder) => {
+            Failure::machine("start a peer", format!("the data folder is in use by {holder}"))
+        }
         OpenFailure::Other(failure) => failure,
     })?;
     let dir = place.data_dir()?;

@@ -5,6 +5,56 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+/// All verbs, in the order of `docs/api.md`; no other is carried out.
+pub const VERBS: [&str; 46] = [
+    "profile.show",
+    "profile.set",
+    "doctor",
+    "catalogue",
+    "network.status",
+    "network.set",
+    "workspace.create",
+    "workspace.list",
+    "workspace.show",
+    "workspace.update",
+    "workspace.rename",
+    "workspace.delete",
+    "workspace.leave",
+    "workspace.members",
+    "workspace.state",
+    "workspace.persist",
+    "workspace.sync",
+    "workspace.presence",
+    "workspace.online",
+    "member.role",
+    "member.remove",
+    "member.transfer",
+    "version.create",
+    "version.list",
+    "version.show",
+    "version.restore",
+    "invite.create",
+    "invite.list",
+    "invite.inspect",
+    "invite.revoke",
+    "join",
+    "pipeline.import",
+    "pipeline.export",
+    "pipeline.validate",
+    "node.add",
+    "node.set",
+    "node.remove",
+    "node.note",
+    "edge.add",
+    "edge.remove",
+    "state.update",
+    "sync.request",
+    "cursor.move",
+    "selection.change",
+    "presence.set",
+    "presence.list",
+];
+
 /// Why a verb was refused. `code` is stable; `message` is a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 #[error("{message}")]

@@ -37,7 +37,8 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
 }
 
 fn human(profile: &Value) {
-    for (heading, field) in [("Name", "name"), ("Colour", "color"), ("Device", "device"), ("Fingerprint", "fingerprint")]
+    for (heading, field) in
+        [("Name", "name"), ("Colour", "color"), ("Device", "device"), ("Fingerprint", "fingerprint")]
     {
         line(&format!("{heading:<12} {}", word(&profile[field])));
     }

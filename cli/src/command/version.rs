@@ -41,7 +41,9 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
         }
         Verb::Restore { workspace, version } => {
             let params = json!({"workspace": workspace, "version": version});
-            context.show("version.restore", params, |v| line(&format!("Restored: {} changes", word(&v["changed"])))).await
+            context
+                .show("version.restore", params, |v| line(&format!("Restored: {} changes", word(&v["changed"]))))
+                .await
         }
     }
 }

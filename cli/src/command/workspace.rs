@@ -162,7 +162,8 @@ fn show(w: &Value) {
     facts.extend([("Owner", word(&w["owner"]["name"])), ("Created", word(&w["created"]))]);
     facts.extend([("Updated", word(&w["updated"])), ("Status", word(&w["status"]))]);
     let statistics = &w["statistics"];
-    for (heading, field) in [("Members", "members"), ("Online", "online"), ("Idle", "idle"), ("Edits today", "edits_today")]
+    for (heading, field) in
+        [("Members", "members"), ("Online", "online"), ("Idle", "idle"), ("Edits today", "edits_today")]
     {
         facts.push((heading, word(&statistics[field])));
     }

@@ -85,10 +85,12 @@ pub(super) fn load_profile(store: &Store, me: &DeviceId) -> (String, String) {
 }
 
 impl Actor {
+    /// This device's profile. The name is empty until one was chosen; others see a name made from the device's id.
     pub(super) fn profile_json(&self) -> Value {
+        let chosen = self.store.setting("name").ok().flatten().is_some();
         json!({
             "device": self.me.to_string(),
-            "name": self.profile.0,
+            "name": if chosen { self.profile.0.as_str() } else { "" },
             "color": crate::workspace::wished_color(&self.profile.1, &self.me),
             "fingerprint": fingerprint(&self.me),
         })

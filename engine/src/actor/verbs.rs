@@ -3,10 +3,12 @@
 //! Each takes a JSON object and gives one; unknown fields are refused, so that a typing error is no silent default.
 //! This file finds the verb; what it does stands under its topic.
 
+mod doctor;
 mod invitations;
 mod members;
 mod network;
 mod pipelines;
+mod state;
 mod versions;
 mod workspaces;
 
@@ -17,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Actor, random};
-use crate::api::{ApiError, params};
+use crate::api::{ApiError, VERBS, params};
 use crate::pipeline;
 use crate::workspace::Workspace;
 
@@ -38,6 +40,9 @@ struct Named {
 
 impl Actor {
     pub(super) fn call(&mut self, method: &str, given: Value) -> Result<Value, ApiError> {
+        if !VERBS.contains(&method) {
+            return Err(ApiError::new("unknown_method", format!("there is no verb {method}")));
+        }
         match method.split_once('.').map_or((method, ""), |(topic, verb)| (topic, verb)) {
             ("profile", "show") => Ok(self.profile_json()),
             ("profile", "set") => {
@@ -77,6 +82,7 @@ impl Actor {
                 }
                 Ok(json!({"asked": self.peers.len()}))
             }
+            ("state", "update") => self.update_state(given),
             ("network", verb) => self.call_network(verb, given),
             ("catalogue", "") => Ok(pipeline::catalogue::as_json()),
             ("doctor", "") => Ok(self.doctor()),

@@ -56,20 +56,4 @@ impl Actor {
             "peers": self.peers.iter().map(peer).collect::<Vec<_>>(),
         }))
     }
-
-    pub(super) fn doctor(&self) -> Value {
-        let database = self.store.check();
-        let detail = |r: &Result<(), _>| {
-            r.as_ref().map_or_else(|e: &crate::store::StoreError| e.to_string(), |()| "whole".into())
-        };
-        let folder = self.options.data_dir.as_ref().map(|d| d.display().to_string());
-        json!({"checks": [
-            {"name": "database", "ok": database.is_ok(), "detail": detail(&database)},
-            {"name": "folder", "ok": true, "detail": folder},
-            {"name": "device", "ok": true, "detail": self.me.to_string()},
-            {"name": "network", "ok": self.net.is_some(), "detail": format!("{} peers", self.peers.len())},
-            {"name": "relays", "ok": self.circuits.len() == self.options.relays.len(),
-             "detail": format!("{} of {} reachable", self.circuits.len(), self.options.relays.len())},
-        ]})
-    }
 }
