@@ -6,9 +6,10 @@
 mod joins;
 mod network;
 mod people;
+mod remembered;
 mod verbs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -64,6 +65,8 @@ struct Room {
     /// When a failed commit is tried again.
     retry_at: Option<u64>,
     edits_today: people::Today,
+    /// Devices whose heads were heard and not written down yet.
+    heard_heads: BTreeSet<DeviceId>,
     title_stale: bool,
 }
 
@@ -155,6 +158,7 @@ impl Actor {
     async fn stop(&mut self) {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.flush(&id, u64::MAX);
+            self.remember_peers(&id);
             self.leave_presence(&id);
         }
         if let Err(error) = self.store.flush() {
@@ -221,14 +225,23 @@ impl Actor {
         let mut space = Workspace::new(replica, &self.key, random()?);
         space.rebuild(&self.store)?;
         self.add_room(space, row);
-        Ok(())
+        self.recall_peers(&id)
     }
 
     fn add_room(&mut self, space: Workspace, row: WorkspaceRow) {
         let id = space.id();
         let presence = people::Room::new();
         let edits_today = people::Today::default();
-        let room = Room { space, row, presence, heads_due: None, retry_at: None, edits_today, title_stale: true };
+        let room = Room {
+            space,
+            row,
+            presence,
+            heads_due: None,
+            retry_at: None,
+            edits_today,
+            heard_heads: BTreeSet::new(),
+            title_stale: true,
+        };
         self.rooms.insert(id, room);
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
     }
@@ -368,6 +381,7 @@ impl Actor {
             }
             if heads.is_some_and(|at| at <= now) {
                 self.announce_heads(&id);
+                self.remember_peers(&id);
                 self.keep_row(&id);
             }
         }

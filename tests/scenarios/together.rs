@@ -106,3 +106,22 @@ async fn a_version_is_restored_as_a_new_edit_and_everything_survives_a_restart()
     assert_eq!(listed["workspaces"][0]["name"], "RNA-seq");
     assert_eq!(listed["workspaces"][0]["role"], "owner");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_hold_is_still_known_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ana, ben) = (Peer::start_in("Ana", dir.path()).await, Peer::start("Ben").await);
+    let ws = workspace_of(&ana).await;
+    ana.invite(&ws, &ben, "editor").await;
+    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "seen by Ben"})).await;
+    converged(&[&ana, &ben], &ws).await;
+    let unsent = async |p: &Peer| p.call("workspace.show", json!({"workspace": ws})).await["unsent"].as_u64().unwrap();
+    ana.until("Ben has everything", async |p| unsent(p).await == 0).await;
+    ben.engine.shutdown().await;
+    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "not seen by Ben"})).await;
+    let before = unsent(&ana).await;
+    ana.engine.shutdown().await;
+    drop(ana);
+    let ana = Peer::start_in("Ana", dir.path()).await;
+    assert_eq!((unsent(&ana).await, before), (1, 1), "nobody is there to ask, and still it is known");
+}

@@ -110,6 +110,7 @@ impl Actor {
     }
 
     fn on_disconnected(&mut self, device: &DeviceId) {
+        self.remember_last_seen(device);
         self.peers.remove(device);
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.tell_sync_state(&id);
@@ -206,6 +207,7 @@ impl Actor {
         let before = (room.space.replica.behind(&device), room.space.replica.is_ahead(&device));
         let ahead = room.space.replica.note_heads(device, heads);
         if before != (room.space.replica.behind(&device), ahead) {
+            room.heard_heads.insert(device);
             self.tell_sync_state(id);
         }
         ahead

@@ -103,6 +103,12 @@ impl Replica {
         ahead
     }
 
+    /// Heads of what a device is known to hold and this one holds too, for remembering. `note_heads` takes them up again.
+    pub fn common(&self, device: &DeviceId) -> Vec<OpId> {
+        let tops = self.shared.get(device).map(|s| s.tops.as_slice()).unwrap_or_default();
+        tops.iter().take(MAX_HEADS).map(|n| OpId(*self.judge.id(*n))).collect()
+    }
+
     /// How many ops a device lacks, as far as known; none before it ever said what it holds.
     pub fn behind(&self, device: &DeviceId) -> Option<usize> {
         let shared = self.shared.get(device)?;
