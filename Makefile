@@ -9,10 +9,22 @@ MAKEFLAGS += --no-print-directory
 CARGO := cargo
 LOCKED := --locked
 
-.PHONY: help setup test check ui ui-test lint rust-test full bench
+.PHONY: help demo demo-headless app relay setup test check ui ui-test lint rust-test full bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: ## two windows on one pipeline, with a relay, on this computer
+	@.ci/start.sh demo
+
+demo-headless: ## the same without windows, told step by step
+	@.ci/start.sh demo-headless
+
+app: ## the window on your own data
+	@.ci/start.sh app
+
+relay: ## a relay on port 4717 of every interface
+	@.ci/start.sh relay
 
 setup: ## install what building needs, or print the command that does
 	@.ci/setup.sh

@@ -1,6 +1,10 @@
 //! Scenarios.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod api_docs;
+mod cli;
+mod demo;
+mod http;
 mod judge_model;
 
 mod network;

@@ -2,9 +2,12 @@
 
 pub mod alloc;
 pub mod dice;
+pub mod headless;
+pub mod http;
 pub mod mutate;
 pub mod net_node;
-
 pub mod peers;
+pub mod process;
 pub mod rows;
+pub mod shell;
 pub mod vfs;

@@ -16,9 +16,19 @@ pub(crate) enum Verb {
     /// List the named versions.
     List { workspace: String },
     /// Print a version: its document and what changed since.
-    Show { workspace: String, version: String },
+    Show {
+        workspace: String,
+        /// Its id, a prefix of it, or its name.
+        #[arg(value_name = "VERSION")]
+        wanted: String,
+    },
     /// Bring a version back, as a new edit.
-    Restore { workspace: String, version: String },
+    Restore {
+        workspace: String,
+        /// Its id, a prefix of it, or its name.
+        #[arg(value_name = "VERSION")]
+        wanted: String,
+    },
 }
 
 pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
@@ -35,12 +45,12 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
             };
             context.show("version.list", json!({"workspace": workspace}), human).await
         }
-        Verb::Show { workspace, version } => {
-            let params = json!({"workspace": workspace, "version": version});
+        Verb::Show { workspace, wanted } => {
+            let params = json!({"workspace": workspace, "version": wanted});
             context.show("version.show", params, print_json).await
         }
-        Verb::Restore { workspace, version } => {
-            let params = json!({"workspace": workspace, "version": version});
+        Verb::Restore { workspace, wanted } => {
+            let params = json!({"workspace": workspace, "version": wanted});
             context
                 .show("version.restore", params, |v| line(&format!("Restored: {} changes", word(&v["changed"]))))
                 .await
