@@ -45,6 +45,7 @@ lint:
 	@$(CARGO) fmt --all --check
 	@echo "rust: lints"
 	@$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@.ci/advisories.sh
 
 rust-test:
 	@echo "rust: binaries"

@@ -1,7 +1,7 @@
 //! House rules, read from manifests, lockfiles and source texts: dependencies point down, licences are allowed,
 //! versions with known holes stay out, files open with their purpose and stay short.
 //!
-//! Deliberately absent: published advisories, which change while the sources do not.
+//! Deliberately absent: published advisories, which change while the sources do not (`.ci/advisories.sh` asks for them).
 
 mod licence;
 mod sources;
