@@ -21,6 +21,9 @@ mod power_loss;
 mod together;
 
 mod fuzz;
+mod garbage_wire;
 mod poison;
+mod simulation;
+mod simulation_pipeline;
 mod vectors;
 mod yjs_equal;

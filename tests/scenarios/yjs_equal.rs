@@ -25,14 +25,15 @@ impl Past for Ends {
     }
 }
 
-struct Yjs {
+/// Real Yjs in a process of its own.
+pub(super) struct Yjs {
     process: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Yjs {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("yjs");
         assert!(folder.join("node_modules/yjs").exists(), "real Yjs is missing: run `npm ci --prefix tests/yjs`");
         let mut process = Command::new("node")
@@ -45,12 +46,12 @@ impl Yjs {
         Self { process, input, output: BufReader::new(output).lines() }
     }
 
-    fn ask(&mut self, request: &Value) -> Value {
+    pub(super) fn ask(&mut self, request: &Value) -> Value {
         writeln!(self.input, "{request}").unwrap();
         serde_json::from_str(&self.output.next().unwrap().unwrap()).unwrap()
     }
 
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         drop(self.input);
         self.process.wait().unwrap();
     }

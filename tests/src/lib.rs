@@ -10,4 +10,5 @@ pub mod peers;
 pub mod process;
 pub mod rows;
 pub mod shell;
+pub mod sim;
 pub mod vfs;

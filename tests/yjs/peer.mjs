@@ -1,17 +1,19 @@
 // Real Yjs as a process: one JSON request a line, one JSON answer a line.
 //   {"make": seed}      → {"log": ["client:hex", …], "json": …}: three people edit at random, with undo and partitions.
 //   {"read": ["hex", …]} → {"json": …, "pending": bool}: a fresh document that applies the updates in order.
+//   {"fold": ["hex", …]} → the same with all roots of a pipeline.
 import readline from 'node:readline'
 import * as Y from 'yjs'
 
 const ROOTS = ['meta', 'nodes']
+const ALL_ROOTS = ['comments', 'data', 'edges', 'extra', 'groups', 'meta', 'nodes', 'stickies']
 const CLIENTS = [5, 77777777, 9007199254740000]
 const VALUES = [null, true, 1.5, 4e9, 'x', { a: [1, { b: 2 }] }]
 const WORDS = ['a', 'hello', '\u{1f600}', 'é\u{1f600}x', '女']
 
-const document = () => {
+const document = (roots = ROOTS) => {
   const doc = new Y.Doc({ gc: false })
-  ROOTS.forEach((root) => doc.getMap(root))
+  roots.forEach((root) => doc.getMap(root))
   return doc
 }
 
@@ -82,13 +84,17 @@ const make = (seed) => {
   return { log, json: plain(docs[0]) }
 }
 
-const read = (updates) => {
-  const doc = document()
+const read = (updates, roots) => {
+  const doc = document(roots)
   for (const update of updates) Y.applyUpdate(doc, Buffer.from(update, 'hex'))
   return { json: plain(doc), pending: Boolean(doc.store.pendingStructs || doc.store.pendingDs) }
 }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
   const request = JSON.parse(line)
-  console.log(JSON.stringify('make' in request ? make(request.make) : read(request.read)))
+  const answer = () => {
+    if ('make' in request) return make(request.make)
+    return 'fold' in request ? read(request.fold, ALL_ROOTS) : read(request.read)
+  }
+  console.log(JSON.stringify(answer()))
 }

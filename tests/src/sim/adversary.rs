@@ -1,0 +1,147 @@
+//! What cheats do: forks, floods, forgeries, ops from the past, poison, usurpation, numbers that lock out.
+
+use std::collections::BTreeMap;
+
+use omniscope_engine::doc::Document;
+use omniscope_protocol::identity::{DeviceKey, OpId};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::{Body, Draft, Op, Part, SessionId, client_id};
+use omniscope_protocol::wire::Gossip;
+use serde_json::json;
+
+use super::peer::{self, nonce};
+use super::plan::{Act, BOB, EVE, PEERS};
+use super::{Kind, World, id_of};
+
+/// An edit of `meta` as the first one of a client.
+fn first_edit(client: u64, text: &str) -> Body {
+    let fields = BTreeMap::from([("title".to_owned(), json!(text))]);
+    let update = Document::new(client).set_meta(&fields.into_iter().collect());
+    Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
+}
+
+impl World {
+    fn forge(
+        &self,
+        key: &DeviceKey,
+        session: SessionId,
+        seq: u64,
+        prev: Option<OpId>,
+        deps: &[OpId],
+        body: Body,
+    ) -> Op {
+        let deps = deps.iter().copied().filter(|d| Some(*d) != prev).take(32).collect();
+        Op::sign(Draft { workspace: self.workspace, session, seq, prev, deps, time_ms: self.now_ms, body }, key)
+    }
+
+    /// A session of a cheat's, opened on `deps`; the client id that its edits carry.
+    fn forged_session(&mut self, key: &DeviceKey, deps: &[OpId]) -> (SessionId, Op, u64) {
+        self.forged += 1;
+        let session = SessionId(nonce(1000, self.forged));
+        let open = self.forge(key, session, 0, None, deps, Body::Open);
+        (session, open, client_id(&self.workspace, &key.id(), &session))
+    }
+
+    fn show(&mut self, from: usize, to: usize, ops: &[&Op]) {
+        for op in ops {
+            let message = Gossip::Ops(vec![op.bytes.clone()]).encode();
+            self.send(from, to, Kind::Gossip, message);
+        }
+    }
+
+    fn show_all(&mut self, from: usize, ops: &[&Op]) {
+        (0..PEERS).for_each(|to| self.show(from, to, ops));
+    }
+
+    pub(super) fn cheat(&mut self, peer: usize, act: Act) {
+        let key = peer::key(peer);
+        let heads = self.peers[peer].replica.heads();
+        if heads.is_empty() {
+            return;
+        }
+        match act {
+            Act::Equivocate => self.equivocate(&key, &heads),
+            Act::Flood => self.flood(&key, &heads),
+            Act::Outsider => {
+                let stranger = peer::key(77);
+                let (session, open, client) = self.forged_session(&stranger, &heads);
+                let edit = self.forge(&stranger, session, 1, Some(open.id), &[], first_edit(client, "stranger"));
+                self.forbidden.extend([open.id, edit.id]);
+                self.count("outsiders");
+                self.show_all(peer, &[&open, &edit]);
+            }
+            Act::BackDate => {
+                let early: Vec<OpId> = self.peers[peer].log.iter().take(6).map(|b| id_of(b)).collect();
+                let (session, open, client) = self.forged_session(&key, &early);
+                let edit = self.forge(&key, session, 1, Some(open.id), &[], first_edit(client, "back-dated"));
+                self.count("back-dated");
+                self.show_all(peer, &[&open, &edit]);
+            }
+            Act::Poison => {
+                let (session, open, client) = self.forged_session(&key, &heads);
+                let update =
+                    vec![1, 1, 7, 0, 4, 1, 5, 0x6f, 0x72, 0x64, 0x65, 0x72, 6, 0x61, 0xf0, 0x9f, 0x98, 0x80, 0x62, 0];
+                let poison = Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
+                let poison = self.forge(&key, session, 1, Some(open.id), &[], poison);
+                let after = self.forge(&key, session, 2, Some(poison.id), &[], first_edit(client, "after poison"));
+                self.forbidden.extend([poison.id, after.id]);
+                self.count("poison");
+                self.show_all(peer, &[&open, &poison, &after]);
+            }
+            Act::Usurp => {
+                let (session, open, _) = self.forged_session(&key, &heads);
+                let body = Body::SetRole { subject: key.id(), role: Role::Owner, cap: OpId(self.workspace.0) };
+                let usurps = self.forge(&key, session, 1, Some(open.id), &[], body);
+                self.count("usurpations");
+                self.show_all(peer, &[&open, &usurps]);
+            }
+            Act::Newer => {
+                let (session, open, _) = self.forged_session(&key, &heads);
+                let body = Body::Newer { version: 7, kind: 40, rest: vec![1, 2, 3] };
+                let newer = self.forge(&key, session, 1, Some(open.id), &[], body);
+                self.count("newer versions");
+                self.show_all(peer, &[&open, &newer]);
+            }
+            _ => unreachable!("honest steps are not for cheats"),
+        }
+    }
+
+    /// Two edits at one position, with something built on each; one half of the others sees one, one half the other.
+    fn equivocate(&mut self, key: &DeviceKey, heads: &[OpId]) {
+        let (session, open, client) = self.forged_session(key, heads);
+        let branch = |world: &Self, text: &str| {
+            let edit = world.forge(key, session, 1, Some(open.id), &[], first_edit(client, text));
+            let after = world.forge(key, session, 2, Some(edit.id), &[], Body::Join);
+            [edit, after]
+        };
+        let (left, right) = (branch(self, "left"), branch(self, "right"));
+        self.forks.push([left[0].id, right[0].id]);
+        self.count("equivocations");
+        for to in 0..PEERS {
+            let [edit, after] = if to <= BOB { &left } else { &right };
+            self.show(EVE, to, &[&open, edit, after]);
+        }
+    }
+
+    fn flood(&mut self, key: &DeviceKey, heads: &[OpId]) {
+        self.count("floods");
+        for n in 0..12u8 {
+            let to = self.dice.below(PEERS);
+            let (session, open, _) = self.forged_session(key, heads);
+            let lost = OpId([n ^ 0xa5; 32]);
+            let hanging = self.forge(key, session, 1, Some(lost), &[], Body::Join);
+            let mut mutated = open.bytes.to_vec();
+            let at = self.dice.below(mutated.len());
+            mutated[at] ^= 1 << self.dice.below(8);
+            let rubbish: Vec<u8> = (0..40).map(|_| self.dice.any() as u8).collect();
+            let messages = [
+                Gossip::Ops(vec![hanging.bytes.clone()]).encode(),
+                Gossip::Ops(vec![mutated.into()]).encode(),
+                rubbish,
+            ];
+            for bytes in messages {
+                self.send(EVE, to, Kind::Gossip, bytes);
+            }
+        }
+    }
+}
