@@ -80,15 +80,14 @@ fn five_peers_on_a_pipeline_of_82_steps_end_with_equal_bytes_in_yrs_and_yjs() {
     for turn in 0..TURNS {
         // Two groups that do not reach each other, until another turn divides them otherwise.
         let side = dice.below(1 << PEERS);
-        for n in 0..PEERS {
+        for peer in &mut peers {
             for _ in 0..dice.below(5) {
                 let size = if dice.one_in(10) { 400 } else { PART_BYTES };
-                edits += peers[n].edit(&mut dice, turn as u64, size, usize::MAX).len();
+                edits += peer.edit(&mut dice, turn as u64, size, usize::MAX).len();
             }
             if dice.one_in(12) {
-                let (log, committed) = (peers[n].log.len(), peers[n].committed);
-                let count = if dice.one_in(2) { log } else { committed.max(1) };
-                peers[n].restart(count);
+                let count = if dice.one_in(2) { peer.log.len() } else { peer.committed.max(1) };
+                peer.restart(count);
                 restarts += 1;
             }
         }

@@ -182,11 +182,19 @@ fn whole(update: Vec<u8>) -> Body {
 }
 
 /// Everything that peers who hold the same ops must agree on.
-fn state(replica: &Replica) -> (Vec<OpId>, Vec<OpId>, Vec<(DeviceId, Role)>, Option<u8>) {
+#[derive(Clone, Debug, PartialEq)]
+struct State {
+    known: Vec<OpId>,
+    folded: Vec<OpId>,
+    roles: [Role; 3],
+    newer: Option<u8>,
+}
+
+fn state(replica: &Replica) -> State {
     let mut known: Vec<OpId> = (0..replica.len() as u32).map(|n| OpId(*replica.judge().id(Node(n)))).collect();
     known.sort_unstable();
     let mut folded = replica.fold_order();
     folded.sort_unstable();
-    let roles = [ALICE, BOB, CARA].map(|who| (id(who), replica.role(&id(who))));
-    (known, folded, roles.to_vec(), replica.newer_version())
+    let roles = [ALICE, BOB, CARA].map(|who| replica.role(&id(who)));
+    State { known, folded, roles, newer: replica.newer_version() }
 }

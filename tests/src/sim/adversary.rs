@@ -1,7 +1,5 @@
 //! What cheats do: forks, floods, forgeries, ops from the past, poison, usurpation, numbers that lock out.
 
-use std::collections::BTreeMap;
-
 use omniscope_engine::doc::Document;
 use omniscope_protocol::identity::{DeviceKey, OpId};
 use omniscope_protocol::judge::Role;
@@ -13,11 +11,17 @@ use super::peer::{self, nonce};
 use super::plan::{Act, BOB, EVE, PEERS};
 use super::{Kind, World, id_of};
 
+fn edit(update: Vec<u8>) -> Body {
+    Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
+}
+
 /// An edit of `meta` as the first one of a client.
 fn first_edit(client: u64, text: &str) -> Body {
-    let fields = BTreeMap::from([("title".to_owned(), json!(text))]);
-    let update = Document::new(client).set_meta(&fields.into_iter().collect());
-    Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
+    edit(set_meta(&mut Document::new(client), &[text]))
+}
+
+fn set_meta(document: &mut Document, keys: &[&str]) -> Vec<u8> {
+    document.set_meta(&keys.iter().map(|key| ((*key).to_owned(), json!(key.len()))).collect())
 }
 
 impl World {
@@ -109,17 +113,20 @@ impl World {
     /// Two edits at one position, with something built on each; one half of the others sees one, one half the other.
     fn equivocate(&mut self, key: &DeviceKey, heads: &[OpId]) {
         let (session, open, client) = self.forged_session(key, heads);
-        let branch = |world: &Self, text: &str| {
-            let edit = world.forge(key, session, 1, Some(open.id), &[], first_edit(client, text));
-            let after = world.forge(key, session, 2, Some(edit.id), &[], Body::Join);
-            [edit, after]
+        // The branches put different things at the same clocks.
+        let branch = |world: &Self, keys: [&[&str]; 2]| {
+            let mut document = Document::new(client);
+            let first = world.forge(key, session, 1, Some(open.id), &[], edit(set_meta(&mut document, keys[0])));
+            let then = world.forge(key, session, 2, Some(first.id), &[], edit(set_meta(&mut document, keys[1])));
+            [first, then]
         };
-        let (left, right) = (branch(self, "left"), branch(self, "right"));
+        let left = branch(self, [&["title"], &["left", "l"]]);
+        let right = branch(self, [&["right", "r", "title"], &["rr"]]);
         self.forks.push([left[0].id, right[0].id]);
         self.count("equivocations");
         for to in 0..PEERS {
-            let [edit, after] = if to <= BOB { &left } else { &right };
-            self.show(EVE, to, &[&open, edit, after]);
+            let [first, then] = if to <= BOB { &left } else { &right };
+            self.show(EVE, to, &[&open, first, then]);
         }
     }
 
