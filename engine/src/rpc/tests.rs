@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
 //! The line server over a stream in memory: what is answered to what.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};

@@ -6,10 +6,16 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::StoreError;
 
 const LOCK_FILE: &str = "omniscope.lock";
+
+/// How long a lock may take to become free. A holder that has just ended may have passed its files on, for an instant,
+/// to a program that it was starting.
+const PATIENCE: Duration = Duration::from_millis(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Longest holder name that is read back.
 const MAX_HOLDER_BYTES: u64 = 200;
@@ -28,7 +34,7 @@ impl FolderLock {
         options.read(true).write(true).create(true).truncate(false);
         super::disk::private(&mut options);
         let mut file = options.open(&path).map_err(StoreError::file("open the lock file", &path))?;
-        match file.try_lock() {
+        match try_for(&file, PATIENCE) {
             Ok(()) => {
                 let name = format!("{holder} (pid {})", std::process::id());
                 file.set_len(0)
@@ -49,6 +55,16 @@ impl FolderLock {
                 Err(StoreError::InUse { holder })
             }
             Err(TryLockError::Error(error)) => Err(StoreError::file("lock", &path)(error)),
+        }
+    }
+}
+
+fn try_for(file: &File, patience: Duration) -> Result<(), TryLockError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
+            result => return result,
         }
     }
 }
