@@ -83,6 +83,8 @@ impl Backend {
             tracing::warn!(ops = salvaged.ops, lost = salvaged.ops_lost, kept = ?salvaged.kept, "the database was mended");
         }
         let engine = Engine::start(device.store, device.key, options).await?;
+        #[cfg(unix)]
+        self.serve_socket(&engine);
         if let Some(name) = profile_name {
             let profile = engine.call("profile.show", json!({})).await?;
             if profile["name"].as_str().is_none_or(|known| known.trim().is_empty()) {
@@ -177,6 +179,23 @@ impl Backend {
             && tokio::time::timeout(MAX_SHUTDOWN, engine.shutdown()).await.is_err()
         {
             tracing::error!("the engine did not stop in time");
+        }
+    }
+
+    /// Serves the socket in the data folder until the window closes, so that the command line works meanwhile. Without
+    /// it the window works all the same.
+    #[cfg(unix)]
+    fn serve_socket(&self, engine: &Engine) {
+        match omniscope_engine::rpc::SocketServer::start(engine.clone(), &self.settings.data_dir) {
+            Ok(socket) => {
+                let mut phase = self.phase.subscribe();
+                tokio::spawn(async move {
+                    // An error means that the window has gone altogether.
+                    let _ = phase.wait_for(|phase| matches!(phase, Phase::Closed)).await;
+                    drop(socket);
+                });
+            }
+            Err(error) => tracing::warn!(%error, "the command line cannot reach this window"),
         }
     }
 }

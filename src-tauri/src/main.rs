@@ -7,6 +7,7 @@ mod backend;
 mod commands;
 mod error;
 mod events;
+mod placement;
 mod window;
 
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ struct Arguments {
     /// Name to go by where none is set yet, instead of asking
     #[arg(long, value_name = "NAME")]
     profile_name: Option<String>,
+    /// Opens on one half of the screen, where the system lets windows choose
+    #[arg(long, value_enum)]
+    half: Option<placement::Half>,
     /// What to log to stderr: error, warn, info, debug, trace, or a filter
     #[arg(long, value_name = "FILTER", env = "OMNISCOPE_LOG", default_value = "warn")]
     log: String,
@@ -75,13 +79,14 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         data_dir: Some(data_dir.clone()),
         ..omniscope_engine::Options::default()
     };
-    window::run(backend::Settings {
+    let settings = backend::Settings {
         data_dir,
         key_file: arguments.key_file,
         options,
         profile_name: arguments.profile_name,
         link: arguments.link,
-    })
+    };
+    window::run(settings, arguments.half)
 }
 
 /// Reads addresses of whatever type the engine takes.

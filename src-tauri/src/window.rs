@@ -9,6 +9,7 @@ use tauri::{AppHandle, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder};
 
 use crate::backend::{Backend, Settings};
 use crate::commands;
+use crate::placement::Half;
 
 /// Set for WebKitGTK: with buffers shared by way of the GPU, windows stay blank on many machines.
 const PLAIN_BUFFERS: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
@@ -32,29 +33,29 @@ pub(crate) fn restart_with_plain_buffers() -> Option<std::io::Error> {
     None
 }
 
-/// Shows the window until it is closed.
+/// Shows the window until it is closed, at first on one `half` of the screen if that is asked for.
 ///
 /// # Errors
 /// When there is no display, or the folder cannot be made.
-pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
+pub(crate) fn run(settings: Settings, half: Option<Half>) -> anyhow::Result<()> {
     private_folder(&settings.data_dir)?;
     let view_folder = settings.data_dir.join(VIEW_FOLDER);
     let backend = Backend::new(settings);
     let app = tauri::Builder::default()
         .manage(Arc::clone(&backend))
         .invoke_handler(tauri::generate_handler![
-            commands::call,
-            commands::events,
-            commands::document_open,
-            commands::document_push,
-            commands::document_awareness,
-            commands::document_close,
+            commands::verbs::call,
+            commands::verbs::events,
+            commands::document::document_open,
+            commands::document::document_push,
+            commands::document::document_awareness,
+            commands::document::document_close,
         ])
         .setup(move |app| {
             let opening = Arc::clone(app.state::<Arc<Backend>>().inner());
             tauri::async_runtime::spawn(async move { opening.open().await });
             tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
-            build(app.handle(), view_folder)?;
+            build(app.handle(), view_folder, half)?;
             Ok(())
         })
         .build(tauri::generate_context!())?;
@@ -71,8 +72,8 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build(app: &AppHandle, view_folder: std::path::PathBuf) -> tauri::Result<()> {
-    WebviewWindowBuilder::new(app, "main", WebviewUrl::App("index.html".into()))
+fn build(app: &AppHandle, view_folder: std::path::PathBuf, half: Option<Half>) -> tauri::Result<()> {
+    let window = WebviewWindowBuilder::new(app, "main", WebviewUrl::App("index.html".into()))
         .title("OmniScope")
         .inner_size(1280.0, 832.0)
         .min_inner_size(720.0, 480.0)
@@ -89,7 +90,7 @@ fn build(app: &AppHandle, view_folder: std::path::PathBuf) -> tauri::Result<()> 
             }
         })
         .build()?;
-    Ok(())
+    half.map_or(Ok(()), |half| half.place(&window))
 }
 
 async fn close_documents(backend: Arc<Backend>, documents: Vec<u32>) {
