@@ -339,7 +339,10 @@ impl Actor {
             Request::Fetch { workspace, ids } => {
                 let response = match self.refusal(&workspace, &device) {
                     Some(refusal) => Response::Refused(refusal),
-                    None => Response::Ops(self.rooms[&workspace].space.op_bytes(&self.store, &ids)),
+                    None => {
+                        let space = &self.rooms[&workspace].space;
+                        Response::Ops(space.op_bytes(&self.store, &space.replica.in_one_answer(&ids)))
+                    }
                 };
                 self.respond(token, &response);
             }

@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 use super::{Workspace, colors};
 use crate::api::rfc3339;
 
+/// Characters of a workspace's name and description that lists show; the document may hold more.
+const MAX_NAME_CHARS: usize = 256;
+const MAX_DESCRIPTION_CHARS: usize = 4096;
+
 /// What is kept of the document and of the members for showing.
 #[derive(Debug, Default)]
 pub(crate) struct Stated {
@@ -32,8 +36,11 @@ impl Workspace {
         let document = &self.document;
         let meta = self.stated.meta.get_or_insert_with(|| {
             let meta = document.root_json("meta");
-            let text = |key: &str| meta.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            (text("name"), text("description"))
+            let text = |key: &str, max: usize| {
+                let text = meta.get(key).and_then(Value::as_str).unwrap_or_default();
+                text.chars().take(max).collect::<String>()
+            };
+            (text("name", MAX_NAME_CHARS), text("description", MAX_DESCRIPTION_CHARS))
         });
         meta.clone()
     }

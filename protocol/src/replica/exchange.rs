@@ -77,6 +77,17 @@ impl Replica {
         self.cut(tops, max_bytes)
     }
 
+    /// Those of `ids` that are in the log, in order, as many as one answer may carry.
+    pub fn in_one_answer(&self, ids: &[OpId]) -> Vec<OpId> {
+        let known = ids.iter().filter_map(|id| Some((*id, self.judge.node(&id.0)?)));
+        let mut bytes = 0;
+        let fits = known.enumerate().take_while(|(at, (_, node))| {
+            bytes += self.known[node.index()].bytes as usize;
+            *at == 0 || bytes <= MAX_ANSWER_BYTES
+        });
+        fits.map(|(_, (id, _))| id).collect()
+    }
+
     fn cut(&self, known: &[Node], max_bytes: usize) -> Missing {
         let mut missing = Missing::default();
         let mut bytes = 0;

@@ -91,3 +91,18 @@ fn more_heads_than_one_op_may_name_are_joined_first() {
     alice.edit("k");
     assert_eq!(alice.heads().len(), 1);
 }
+
+#[test]
+fn an_answer_to_who_asks_for_everything_is_no_longer_than_one_message() {
+    let mut alice = Peer::alice();
+    let long = "k".repeat(1000);
+    for i in 0..1200 {
+        alice.edit(&format!("{i}{long}"));
+    }
+    let asked: Vec<OpId> = alice.log.iter().map(|op| op.id).collect();
+    let answered = alice.replica.in_one_answer(&asked);
+    let bytes: usize = answered.iter().map(|id| alice.op(id).bytes.len()).sum();
+    assert!(answered.len() < asked.len() && asked.starts_with(&answered));
+    assert!((crate::wire::MAX_ANSWER_BYTES / 2..=crate::wire::MAX_ANSWER_BYTES).contains(&bytes), "{bytes}");
+    assert_eq!(alice.replica.in_one_answer(&[OpId([7; 32])]), []);
+}
