@@ -51,6 +51,7 @@ pub(crate) enum Command {
 /// The answer of the store's writer thread.
 struct Stored {
     workspace: WorkspaceId,
+    number: u64,
     ops: u32,
     result: Result<Committed, (StoreError, Vec<Write>)>,
 }
@@ -64,6 +65,9 @@ struct Room {
     heads_due: Option<u64>,
     /// When a failed commit is tried again.
     retry_at: Option<u64>,
+    /// Commits so far, and the one that carries what failed before it: those in between prove nothing.
+    commits: u64,
+    carrier: u64,
     edits_today: people::Today,
     /// Devices whose heads were heard and not written down yet.
     heard_heads: BTreeSet<DeviceId>,
@@ -128,7 +132,14 @@ impl Actor {
         for row in actor.store.workspaces().map_err(store_error)? {
             actor.open_room(row)?;
         }
+        // Ops whose workspace is missing from the list, as damage may leave them, are its workspace all the same.
+        for id in actor.store.logged_workspaces().map_err(store_error)? {
+            if !actor.rooms.contains_key(&WorkspaceId(id)) {
+                actor.open_room(WorkspaceRow::found_again(id, unix_ms()))?;
+            }
+        }
         actor.load_joins()?;
+        actor.seek_members();
         Ok(actor)
     }
 
@@ -159,10 +170,10 @@ impl Actor {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.flush(&id, u64::MAX);
             self.remember_peers(&id);
+            if let Err(error) = self.save(&id) {
+                tracing::error!(%error, "the last edits were not saved");
+            }
             self.leave_presence(&id);
-        }
-        if let Err(error) = self.store.flush() {
-            tracing::error!(%error, "the last edits were not saved");
         }
         if let Some(net) = self.net.take() {
             net.shutdown().await;
@@ -206,21 +217,24 @@ impl Actor {
         let id = WorkspaceId(row.id);
         let mut replica = Replica::new(id);
         let mut out = Vec::new();
-        let mut damaged = Vec::new();
+        let mut damaged = BTreeSet::new();
         let loaded = self.store.for_each_op(&row.id, 0, |_, op_id, bytes| {
             let whole = *blake3::hash(bytes).as_bytes() == op_id;
             let taken = whole && Op::decode_trusted(bytes).is_ok_and(|op| replica.load(&op, &mut out).is_ok());
             if !taken {
-                damaged.push(op_id);
+                damaged.insert(op_id);
             }
             out.clear();
             true
         });
         loaded.map_err(store_error)?;
         if !damaged.is_empty() {
-            tracing::warn!(count = damaged.len(), "damaged ops are dropped and fetched again from peers");
-            let drop = |id| Write::DropOp { workspace: row.id, id };
-            self.store.commit_wait(Batch { writes: damaged.into_iter().map(drop).collect() }).map_err(store_error)?;
+            tracing::warn!(count = damaged.len(), "damaged rows are dropped; their ops are fetched again from peers");
+            self.store
+                .repair(&row.id, &|id, bytes| {
+                    blake3::hash(bytes).as_bytes() == id && !damaged.contains(id) && Op::decode_trusted(bytes).is_ok()
+                })
+                .map_err(store_error)?;
         }
         let mut space = Workspace::new(replica, &self.key, random()?);
         space.rebuild(&self.store)?;
@@ -238,6 +252,8 @@ impl Actor {
             presence,
             heads_due: None,
             retry_at: None,
+            commits: 0,
+            carrier: 0,
             edits_today,
             heard_heads: BTreeSet::new(),
             title_stale: true,
@@ -319,6 +335,7 @@ impl Actor {
         if role > Role::None {
             self.on_admitted(id, role);
         }
+        self.release_presence(id);
     }
 
     /// Signs what is due by `now`.
@@ -334,14 +351,38 @@ impl Actor {
     fn commit(&mut self, id: &WorkspaceId, writes: Vec<Write>) {
         let Some(room) = self.rooms.get_mut(id) else { return };
         let mut batch = Batch { writes: std::mem::take(&mut room.space.unsaved) };
+        room.commits += 1;
+        if !batch.writes.is_empty() {
+            room.carrier = room.commits;
+        }
         batch.writes.extend(writes);
-        let (workspace, ops) = (*id, room.space.replica.len() as u32);
+        let (workspace, number, ops) = (*id, room.commits, room.space.replica.len() as u32);
         let (sender, kept) = (self.stored.0.clone(), batch.clone());
         self.store.commit(batch, move |result| {
             let result = result.map_err(|e| (e, kept.writes));
             // An actor that is gone has nothing to tell anybody.
-            let _ = sender.send(Stored { workspace, ops, result });
+            let _ = sender.send(Stored { workspace, number, ops, result });
         });
+    }
+
+    /// Waits until everything of a workspace is durable. A commit that failed before is tried once more.
+    fn save(&mut self, id: &WorkspaceId) -> Result<(), ApiError> {
+        for _ in 0..2 {
+            let flushed = self.store.flush();
+            while let Ok(stored) = self.stored.1.try_recv() {
+                self.on_stored(stored);
+            }
+            flushed.map_err(|e| ApiError::new("not_saved", e.to_string()))?;
+            let room = self.room(id)?;
+            if room.space.is_saved() {
+                return Ok(());
+            }
+            if !room.space.unsaved.is_empty() {
+                room.retry_at = None;
+                self.commit(id, Vec::new());
+            }
+        }
+        Err(ApiError::new("not_saved", "not saved on this computer; it is tried again by itself"))
     }
 
     fn on_stored(&mut self, stored: Stored) {
@@ -349,7 +390,7 @@ impl Actor {
         let Some(room) = self.rooms.get_mut(&stored.workspace) else { return };
         match stored.result {
             Ok(proof) => {
-                if room.space.unsaved.is_empty() {
+                if room.space.unsaved.is_empty() && stored.number >= room.carrier {
                     room.space.committed(stored.ops, proof);
                 }
                 room.heads_due.get_or_insert(now + HEADS_AFTER_MS);
@@ -463,12 +504,14 @@ impl Actor {
 
     // ---- sending
 
-    fn command(&self, command: NetCommand) {
-        if let Some(net) = &self.net
-            && net.send(command).is_err()
-        {
+    /// Hands a command to the network; false when there is none or it does not keep up.
+    fn command(&self, command: NetCommand) -> bool {
+        let Some(net) = &self.net else { return false };
+        let taken = net.send(command).is_ok();
+        if !taken {
             tracing::warn!("the network does not keep up; a command was dropped, the next exchange of heads heals it");
         }
+        taken
     }
 
     fn publish_ops(&self, id: &WorkspaceId, ops: Vec<Arc<[u8]>>) {

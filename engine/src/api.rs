@@ -107,6 +107,11 @@ pub fn seconds(text: &str) -> Result<u64, ApiError> {
     digits.parse::<u64>().ok().and_then(|n| n.checked_mul(scale)).ok_or_else(expected)
 }
 
+/// Unix seconds, as a link may claim any, in milliseconds; the end of time beyond it.
+pub(crate) fn millis(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)
+}
+
 /// Unix milliseconds as RFC 3339 in UTC, to the second.
 pub fn rfc3339(unix_ms: i64) -> String {
     let seconds = unix_ms.div_euclid(1000);

@@ -38,6 +38,8 @@ pub struct Options {
     pub mdns: bool,
     /// Switches gossip off, to show that the exchange of heads does without.
     pub no_gossip: bool,
+    /// Loses so many of 100 gossip messages, to the same end.
+    pub gossip_loss_percent: u8,
     /// The data folder, for `doctor`.
     pub data_dir: Option<PathBuf>,
 }
@@ -66,6 +68,7 @@ impl Engine {
                 mdns: options.mdns,
                 online: true,
                 gossip: !options.no_gossip,
+                gossip_loss_percent: options.gossip_loss_percent,
                 ..NetConfig::new(key.seed())
             };
             Some(Net::start(config).map_err(|e| ApiError::new("network_failed", e.to_string()))?)

@@ -66,12 +66,15 @@ pub struct NetConfig {
     pub online: bool,
     /// Takes part in gossip. Off only in tests, which show that the exchange of heads does without.
     pub gossip: bool,
+    /// So many of 100 gossip messages are dropped on arrival: for tests, as `gossip`.
+    pub gossip_loss_percent: u8,
 }
 
 impl NetConfig {
     /// Default listen addresses, no relays, mDNS and gossip on, online.
     pub fn new(secret: Zeroizing<[u8; 32]>) -> Self {
-        Self { secret, listen: Vec::new(), relays: Vec::new(), mdns: true, online: true, gossip: true }
+        let (listen, relays) = (Vec::new(), Vec::new());
+        Self { secret, listen, relays, mdns: true, online: true, gossip: true, gossip_loss_percent: 0 }
     }
 }
 

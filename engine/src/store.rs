@@ -32,6 +32,9 @@ pub const DATABASE_FILE: &str = "omniscope.sqlite3";
 /// when the disk has stopped answering; then `commit` refuses with `StoreError::Busy` instead of growing.
 pub const MAX_QUEUED_BATCHES: usize = 16_384;
 
+/// Rows that a repair writes in one commit; with the largest ops they stay below `MAX_BATCH_BYTES`.
+const REPAIR_ROWS: usize = 128;
+
 /// What went wrong with the store. Cheap to clone: one failed commit is reported to every batch in its group.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -264,6 +267,28 @@ impl Store {
     /// Waits until everything queued before this call is durable.
     pub fn flush(&self) -> Result<Committed, StoreError> {
         self.commit_wait(Batch::default())
+    }
+
+    /// Repairs a workspace's log: rows of which `check(id, bytes)` is false go, the others stay, indexes are rebuilt.
+    ///
+    /// The whole rows are written again after the indexes were rebuilt: a row may be found by an index although the
+    /// workspace in the row itself is damaged, and would be lost with that index.
+    pub fn repair(&self, workspace: &[u8; 32], check: &dyn Fn(&[u8; 32], &[u8]) -> bool) -> Result<(), StoreError> {
+        let mut first = vec![Write::Reindex];
+        let mut whole = Vec::new();
+        self.for_each_op(workspace, 0, |_, id, bytes| {
+            if check(&id, bytes) {
+                whole.push(Write::Op { workspace: *workspace, id, bytes: bytes.into() });
+            } else {
+                first.push(Write::DropOp { workspace: *workspace, id });
+            }
+            true
+        })?;
+        self.commit_wait(Batch { writes: first })?;
+        for writes in whole.chunks(REPAIR_ROWS) {
+            self.commit_wait(Batch { writes: writes.to_vec() })?;
+        }
+        Ok(())
     }
 
     fn read(&self) -> MutexGuard<'_, Connection> {

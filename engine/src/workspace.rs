@@ -234,12 +234,26 @@ impl Workspace {
         Ok(writer.pushes)
     }
 
-    /// Takes an edit that was made on the engine's own document.
-    pub(crate) fn push_own(&mut self, bytes: &[u8], now: u64, online: bool) -> Result<(), ApiError> {
-        if bytes.is_empty() {
-            return Ok(());
+    /// Takes an edit that was made on the engine's own document: all of its updates, or none.
+    pub(crate) fn push_own(&mut self, updates: &[Vec<u8>], now: u64, online: bool) -> Result<(), ApiError> {
+        let parse = |bytes: &Vec<u8>| Update::parse(bytes).map_err(|e| ApiError::new(e.code(), e.to_string()));
+        let updates: Vec<Update> = updates.iter().filter(|u| !u.is_empty()).map(parse).collect::<Result<_, _>>()?;
+        let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
+        for update in updates {
+            own.gather(update, now, online);
+            own.pushes += 1;
         }
-        self.push(OWN, bytes, now, online).map(|_| ())
+        Ok(())
+    }
+
+    /// Takes back an edit that stands in the engine's own document and was not gathered. What was gathered before is
+    /// signed first.
+    pub(crate) fn take_back_own(&mut self, store: &Store, key: &DeviceKey, clock: u64, effects: &mut Effects) {
+        self.flush(store, key, u64::MAX, clock, effects);
+        self.renew(OWN, key);
+        if let Err(error) = self.rebuild(store) {
+            tracing::error!(%error, "the document cannot be rebuilt");
+        }
     }
 
     /// When the next gathered edits are due.

@@ -169,14 +169,23 @@ impl Replica {
         }
     }
 
-    /// Takes in an op from the store, checked before it was stored. Parents come before children there.
+    /// Takes in an op from the store, checked before it was stored. Parents come before children there, unless a
+    /// damaged database lost some: then the op waits for them as a received one does, and keeps its row.
     ///
     /// # Errors
-    /// When the row is damaged or its past is gone: the log must be completed from peers.
-    pub fn load(&mut self, op: &Op, out: &mut Vec<Output>) -> Result<(), Unacceptable> {
-        self.admit_to_log(op, out)?;
+    /// When the row is damaged.
+    pub fn load(&mut self, op: &Op, out: &mut Vec<Output>) -> Result<Received, Unacceptable> {
+        if let Err(error) = self.admit_to_log(op, out) {
+            let missing: Vec<OpId> = op.seen().filter(|d| !self.knows(d)).collect();
+            if missing.is_empty() || op.workspace() != self.workspace {
+                return Err(error);
+            }
+            self.waiting.add(op.clone(), missing);
+            return Ok(Received::Waiting);
+        }
+        self.release_waiting(op.id, out);
         self.note_committed(self.known.len() as u32);
-        Ok(())
+        Ok(Received::New)
     }
 
     /// Takes in foreign bytes. Whatever waited for them follows.
@@ -208,7 +217,15 @@ impl Replica {
     /// dropped without blame: who sent it may have been misled.
     fn insert(&mut self, op: Op, out: &mut Vec<Output>) -> Result<(), Unacceptable> {
         self.admit_to_log(&op, out)?;
-        let mut done = vec![op.id];
+        self.release_waiting(op.id, out);
+        Ok(())
+    }
+
+    fn release_waiting(&mut self, id: OpId, out: &mut Vec<Output>) {
+        if self.waiting.len() == 0 {
+            return;
+        }
+        let mut done = vec![id];
         while let Some(id) = done.pop() {
             for ready in self.waiting.release(&id) {
                 if self.admit_to_log(&ready, out).is_ok() {
@@ -216,7 +233,6 @@ impl Replica {
                 }
             }
         }
-        Ok(())
     }
 
     fn admit_to_log(&mut self, op: &Op, out: &mut Vec<Output>) -> Result<(), Unacceptable> {

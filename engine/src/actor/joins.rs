@@ -13,7 +13,7 @@ use omniscope_protocol::wire::{Refusal, Request, Response};
 use serde_json::{Value, json};
 
 use super::{Actor, now_ms, random, store_error, unix_ms};
-use crate::api::ApiError;
+use crate::api::{ApiError, millis};
 use crate::event::Event;
 use crate::net::NetCommand;
 use crate::store::{Batch, WorkspaceRow, WorkspaceState, Write};
@@ -56,12 +56,13 @@ impl Actor {
             && room.space.replica.role(&self.me) > Role::None
         {
             let role = role_name(room.space.replica.role(&self.me));
+            self.know_from(&link);
             return Ok(json!({"workspace": id.to_string(), "role": role, "status": "member", "already": true}));
         }
         if link.invite.bound_to.is_some_and(|d| d != self.me) {
             return Err(ApiError::new("link_other_device", "this link was made for another device"));
         }
-        if link.invite.expires.is_some_and(|at| (at as i64) * 1000 <= unix_ms()) {
+        if link.invite.expires.is_some_and(|at| millis(at) <= unix_ms()) {
             let message = "this link has expired, by this computer's clock. Ask for a new one, or set the clock";
             return Err(ApiError::new("link_expired", message));
         }
@@ -85,6 +86,12 @@ impl Actor {
     }
 
     fn begin_join(&mut self, link: Link) {
+        self.know_from(&link);
+        self.joins.push(PendingJoin { link, next_try: 0, admitted: false });
+    }
+
+    /// Keeps connected with those whom a link names, also where it says that they are.
+    fn know_from(&self, link: &Link) {
         let mut seek: Vec<DeviceId> = vec![link.op.author];
         seek.extend(link.invite.attester);
         seek.sort_unstable();
@@ -95,7 +102,6 @@ impl Actor {
             self.command(NetCommand::Know { device, addrs: addrs.iter().filter(of).cloned().collect() });
             self.seek(device);
         }
-        self.joins.push(PendingJoin { link, next_try: 0, admitted: false });
     }
 
     pub(super) fn tick_joins(&mut self, now: u64) {
@@ -183,6 +189,7 @@ impl Actor {
             self.forget_join(&join.link);
         }
         self.say_profile(id);
+        self.show_presence(id);
         self.tell(Event::Joined { workspace: id.to_string(), role: role_name(role).to_owned() });
         self.tell(Event::WorkspacesChanged {});
     }

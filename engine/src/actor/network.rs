@@ -3,7 +3,7 @@
 //! Gossip is a hint. The truth is the exchange: on connect, on a gap, when a peer named heads that are not known here,
 //! and on a timer that is short while something is missing on either side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use libp2p::Multiaddr;
@@ -17,14 +17,16 @@ use omniscope_protocol::wire::{
 use super::Actor;
 use crate::event::Event;
 use crate::net::{NetCommand, NetEvent, Path, ResponseToken, Topic, Verdict};
-use crate::store::WorkspaceState;
+use crate::store::{Batch, WorkspaceState, Write};
 
 /// Time between exchanges with a peer in step.
 const IDLE_SYNC_MS: u64 = 10_000;
 /// Time between exchanges while one side lacks something.
 const BUSY_SYNC_MS: u64 = 700;
-/// Requests under way to one peer.
-const MAX_ASKED: usize = 64;
+/// Requests under way, all peers together. The network ends each within 15 s, so a full table empties by itself.
+const MAX_ASKED: usize = 512;
+/// Addresses of one member kept over restarts.
+const MAX_REMEMBERED: usize = 8;
 /// Receipts that wait for a commit.
 const MAX_RECEIPTS: usize = 256;
 
@@ -33,6 +35,8 @@ const MAX_RECEIPTS: usize = 256;
 pub(super) struct Peer {
     pub(super) path: Path,
     pub(super) rtt_ms: Option<f64>,
+    /// Where it says that it listens.
+    addrs: Vec<Multiaddr>,
     /// When each shared workspace was last asked about.
     asked: BTreeMap<WorkspaceId, Asked>,
     pub(super) heard_ms: i64,
@@ -94,13 +98,14 @@ impl Actor {
             NetEvent::PublishFailed { error, .. } => tracing::debug!(%error, "gossip was not published"),
             NetEvent::ListenFailed { addr, reason } => tracing::warn!(%addr, reason, "cannot listen"),
             NetEvent::DialFailed { reason, .. } => tracing::debug!(reason, "an address did not answer"),
-            NetEvent::Addresses { .. } | NetEvent::Unsubscribed { .. } => {}
+            NetEvent::Addresses { device, addrs } => self.on_addresses(device, addrs),
+            NetEvent::Unsubscribed { .. } => {}
         }
     }
 
     fn on_connected(&mut self, device: DeviceId, path: Path) {
         let heard_ms = super::unix_ms();
-        self.peers.insert(device, Peer { path, rtt_ms: None, asked: BTreeMap::new(), heard_ms });
+        self.peers.insert(device, Peer { path, rtt_ms: None, addrs: Vec::new(), asked: BTreeMap::new(), heard_ms });
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.sync_with(&id, device);
             self.show_presence(&id);
@@ -112,6 +117,7 @@ impl Actor {
     fn on_disconnected(&mut self, device: &DeviceId) {
         self.remember_last_seen(device);
         self.peers.remove(device);
+        self.doubt_presence(device);
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.tell_sync_state(&id);
         }
@@ -161,11 +167,15 @@ impl Actor {
 
     fn on_note(&mut self, id: &WorkspaceId, note: Note) -> Verdict {
         let Ok(room) = self.room(id) else { return Verdict::Ignore };
-        if room.space.replica.role(&note.device) == Role::None {
-            return Verdict::Ignore;
-        }
+        let outsider = room.space.replica.role(&note.device) == Role::None;
         if !note.is_genuine(id) {
             return Verdict::Reject;
+        }
+        if outsider {
+            if let NoteContent::Presence(body) = note.content {
+                self.hold_presence(id, note.device, body);
+            }
+            return Verdict::Ignore;
         }
         self.heard(&note.device);
         match note.content {
@@ -221,29 +231,44 @@ impl Actor {
 
     // ---- the exchange of heads
 
-    /// Asks a connected device about a workspace, unless an exchange with it is under way.
+    /// Asks a connected member about a workspace, unless an exchange with it is under way.
     pub(super) fn sync_with(&mut self, id: &WorkspaceId, device: DeviceId) {
+        let Some(room) = self.rooms.get(id) else { return };
+        let replica = &room.space.replica;
+        if replica.is_empty() || replica.role(&device) > Role::None || replica.was_member(&device) {
+            self.exchange_with(id, device);
+        }
+    }
+
+    /// As `sync_with`, also with a device that is no member as far as this log tells: it may tell too little.
+    fn exchange_with(&mut self, id: &WorkspaceId, device: DeviceId) {
         let now = self.now();
         let Some(room) = self.rooms.get(id) else { return };
         let replica = &room.space.replica;
-        let worth = replica.is_empty() || replica.role(&device) > Role::None || replica.was_member(&device);
         let Some(peer) = self.peers.get_mut(&device) else { return };
-        if !worth || peer.asked.get(id).is_some_and(|a| a.under_way) {
+        if peer.asked.get(id).is_some_and(|a| a.under_way) {
             return;
         }
-        peer.asked.insert(*id, Asked { at: now, under_way: true });
         let request = Request::Sync { workspace: *id, heads: replica.heads(), have: replica.have() };
-        self.request(device, Sent::Sync(*id), &request);
+        peer.asked.insert(*id, Asked { at: now, under_way: false });
+        let under_way = self.request(device, Sent::Sync(*id), &request);
+        if let Some(asked) = self.peers.get_mut(&device).and_then(|p| p.asked.get_mut(id)) {
+            asked.under_way = under_way;
+        }
     }
 
-    fn request(&mut self, device: DeviceId, sent: Sent, request: &Request) {
+    /// Sends a request; false when it could not be sent now, so that no answer comes either.
+    fn request(&mut self, device: DeviceId, sent: Sent, request: &Request) -> bool {
         if self.requests.sent.len() >= MAX_ASKED {
-            return;
+            return false;
         }
         self.requests.next += 1;
         let id = self.requests.next;
-        self.requests.sent.insert(id, sent);
-        self.command(NetCommand::Request { device, id, body: request.encode() });
+        let taken = self.command(NetCommand::Request { device, id, body: request.encode() });
+        if taken {
+            self.requests.sent.insert(id, sent);
+        }
+        taken
     }
 
     pub(super) fn request_join(&mut self, device: DeviceId, workspace: WorkspaceId, request: &Request) {
@@ -393,7 +418,11 @@ impl Actor {
             Some(refusal) => return self.respond(token, &Response::Refused(refusal)),
             None => {}
         }
-        self.take_ops(&id, ops);
+        if self.take_ops(&id, ops).1 {
+            // Whoever pushes what builds on more than is known here has the rest: a restored copy of this log may have
+            // lost even that its sender is a member.
+            self.exchange_with(&id, device);
+        }
         let Some(room) = self.rooms.get(&id) else { return };
         if room.space.replica.all_committed() {
             let heads = room.space.replica.committed_heads();
@@ -446,14 +475,64 @@ impl Actor {
         self.peers.keys().any(|d| room.space.replica.role(d) > Role::None)
     }
 
-    /// Looks for members by the addresses of the relays that are in use.
+    /// Looks for a member: where it was met last, and behind the relays that are in use.
     pub(super) fn seek(&self, device: DeviceId) {
+        if device == self.me {
+            return;
+        }
+        if let Some(peer) = self.peers.get(&device) {
+            self.remember_addresses(device, &peer.addrs);
+        }
         let relays = self.options.relays.iter().map(|r| circuit_through(r, &device));
-        let addrs: Vec<Multiaddr> = relays.collect();
-        if device != self.me && !addrs.is_empty() {
+        let addrs: Vec<Multiaddr> = self.remembered_addresses(&device).into_iter().chain(relays).collect();
+        if !addrs.is_empty() {
             self.command(NetCommand::Know { device, addrs });
         }
     }
+
+    /// Looks for everybody in the workspaces of which this device is a member.
+    pub(super) fn seek_members(&self) {
+        let rooms = self.rooms.values().filter(|r| r.space.replica.role(&self.me) > Role::None);
+        let members: BTreeSet<DeviceId> = rooms.flat_map(|r| r.space.members()).map(|m| DeviceId(m.author)).collect();
+        for device in members {
+            self.seek(device);
+        }
+    }
+
+    fn on_addresses(&mut self, device: DeviceId, addrs: Vec<Multiaddr>) {
+        if self.rooms.values().any(|r| r.space.replica.role(&device) > Role::None) {
+            self.remember_addresses(device, &addrs);
+        }
+        if let Some(peer) = self.peers.get_mut(&device) {
+            peer.addrs = addrs;
+        }
+    }
+
+    /// Keeps where a member listens, so that it is found again after a restart without a relay.
+    fn remember_addresses(&self, device: DeviceId, addrs: &[Multiaddr]) {
+        let known = self.remembered_addresses(&device);
+        let addrs: Vec<&Multiaddr> = addrs.iter().take(MAX_REMEMBERED).collect();
+        if addrs.is_empty() || known.iter().eq(addrs.iter().copied()) {
+            return;
+        }
+        let text = addrs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let write = Write::Setting { key: addresses_key(&device), value: Some(text.into_bytes()) };
+        self.store.commit(Batch::one(write), |result| {
+            if let Err(error) = result {
+                tracing::warn!(%error, "a member's addresses were not kept");
+            }
+        });
+    }
+
+    fn remembered_addresses(&self, device: &DeviceId) -> Vec<Multiaddr> {
+        let kept = self.store.setting(&addresses_key(device)).ok().flatten().unwrap_or_default();
+        let text = String::from_utf8(kept).unwrap_or_default();
+        text.lines().take(MAX_REMEMBERED).filter_map(|line| line.parse().ok()).collect()
+    }
+}
+
+fn addresses_key(device: &DeviceId) -> String {
+    format!("addresses {device}")
 }
 
 /// The address of a device behind a relay.

@@ -20,8 +20,12 @@ use crate::workspace::DocumentMessage;
 
 /// An entry is repeated this often.
 const HEARTBEAT_MS: u64 = 15_000;
-/// An entry not heard for this long is gone.
+/// An entry not heard for this long is gone; one whose device was disconnected is gone when its next heartbeat fails.
 const GONE_MS: u64 = 30_000;
+/// Devices whose presence is held until the log tells that they are members.
+const MAX_EARLY: usize = 64;
+/// How late a heartbeat may be.
+const GRACE_MS: u64 = 1_000;
 /// Entries of one workspace.
 const MAX_ENTRIES: usize = 1024;
 /// Least time between two messages of one instance.
@@ -33,7 +37,8 @@ const OWN_INSTANCE: &str = "peer";
 struct Entry {
     state: Value,
     clock: u64,
-    heard: u64,
+    /// When it is gone unless it is heard again.
+    gone_at: u64,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +54,18 @@ struct Local {
 pub(super) struct Room {
     others: BTreeMap<(DeviceId, String), Entry>,
     local: BTreeMap<String, Local>,
+    /// Who said good-bye lately: its clock, and when. What it had said before may still arrive, and counts no more.
+    farewells: BTreeMap<(DeviceId, String), (u64, u64)>,
+    /// The last that devices said which are no members yet as far as the log here tells, and when.
+    early: BTreeMap<DeviceId, (Vec<u8>, u64)>,
+}
+
+impl Local {
+    /// Grows with every message, over restarts too, whatever the system's clock does meanwhile.
+    fn next_clock(&mut self) -> u64 {
+        self.clock = (self.clock + 1).max(super::unix_ms().max(0) as u64 * 64);
+        self.clock
+    }
 }
 
 impl Room {
@@ -189,8 +206,24 @@ impl Actor {
     }
 
     fn bid_farewell(&mut self, id: &WorkspaceId, instance: &str) {
-        let Some(local) = self.rooms.get_mut(id).and_then(|r| r.presence.local.remove(instance)) else { return };
-        let body = json!({"instance": instance, "clock": local.clock + 1, "state": Value::Null});
+        self.say_gone(id, instance);
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.presence.local.remove(instance);
+        }
+    }
+
+    /// Tells others that this device is not reached for a while; it shows itself again when it meets somebody.
+    pub(super) fn pause_presence(&mut self, id: &WorkspaceId) {
+        let instances: Vec<String> =
+            self.rooms.get(id).map(|r| r.presence.local.keys().cloned().collect()).unwrap_or_default();
+        for instance in instances {
+            self.say_gone(id, &instance);
+        }
+    }
+
+    fn say_gone(&mut self, id: &WorkspaceId, instance: &str) {
+        let Some(local) = self.rooms.get_mut(id).and_then(|r| r.presence.local.get_mut(instance)) else { return };
+        let body = json!({"instance": instance, "clock": local.next_clock(), "state": Value::Null});
         self.note(id, NoteContent::Presence(body.to_string().into_bytes()));
     }
 
@@ -214,10 +247,9 @@ impl Actor {
         if !at_once && local.sent + MIN_GAP_MS > now && local.sent > 0 {
             return;
         }
-        local.clock += 1;
         local.sent = now;
         local.dirty = false;
-        let body = json!({"instance": instance, "clock": super::unix_ms() as u64 * 64 + local.clock % 64, "state": local.state});
+        let body = json!({"instance": instance, "clock": local.next_clock(), "state": local.state});
         self.note(id, NoteContent::Presence(body.to_string().into_bytes()));
     }
 
@@ -227,8 +259,12 @@ impl Actor {
         for (id, room) in &self.rooms {
             let beat = |l: &Local| l.sent + HEARTBEAT_MS <= now || l.dirty && l.sent + MIN_GAP_MS <= now;
             due.extend(room.presence.local.iter().filter(|(_, l)| beat(l)).map(|(i, _)| (*id, i.clone())));
-            let silent = room.presence.others.iter().filter(|(_, e)| e.heard + GONE_MS <= now);
+            let silent = room.presence.others.iter().filter(|(_, e)| e.gone_at <= now);
             gone.extend(silent.map(|((device, instance), _)| (*id, *device, instance.clone())));
+        }
+        for room in self.rooms.values_mut() {
+            room.presence.farewells.retain(|_, (_, at)| *at + GONE_MS > now);
+            room.presence.early.retain(|_, (_, at)| *at + GONE_MS > now);
         }
         for (id, instance) in due {
             self.send_presence(&id, &instance, now, true);
@@ -240,6 +276,28 @@ impl Actor {
 
     // ---- others' presence
 
+    /// Keeps what somebody said who is no member yet: the admission may be on its way here.
+    pub(super) fn hold_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: Vec<u8>) {
+        let now = self.now();
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        let early = &mut room.presence.early;
+        if early.len() < MAX_EARLY || early.contains_key(&device) {
+            early.insert(device, (body, now));
+        }
+    }
+
+    /// Takes in what was held of those who are members now.
+    pub(super) fn release_presence(&mut self, id: &WorkspaceId) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        let replica = &room.space.replica;
+        let admitted = room.presence.early.keys().filter(|d| replica.role(d) > Role::None);
+        let admitted: Vec<DeviceId> = admitted.copied().collect();
+        let held: Vec<_> = admitted.iter().filter_map(|d| Some((*d, room.presence.early.remove(d)?.0))).collect();
+        for (device, body) in held {
+            self.on_presence(id, device, &body);
+        }
+    }
+
     pub(super) fn on_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: &[u8]) -> Verdict {
         let Ok(value) = serde_json::from_slice::<Value>(body) else { return Verdict::Reject };
         let (Some(instance), Some(clock)) = (value["instance"].as_str(), value["clock"].as_u64()) else {
@@ -249,20 +307,28 @@ impl Actor {
             return Verdict::Ignore;
         }
         let state = value["state"].clone();
-        if state.is_null() {
-            self.remove_presence(id, device, instance);
-            return Verdict::Accept;
-        }
         let now = self.now();
         let Some(room) = self.rooms.get_mut(id) else { return Verdict::Ignore };
         let key = (device, instance.to_owned());
+        if room.presence.farewells.get(&key).is_some_and(|(said, _)| *said >= clock) {
+            return Verdict::Ignore;
+        }
+        if state.is_null() {
+            let outdated = room.presence.others.get(&key).is_some_and(|e| e.clock >= clock);
+            if outdated || room.presence.farewells.len() >= MAX_ENTRIES {
+                return Verdict::Ignore;
+            }
+            room.presence.farewells.insert(key, (clock, now));
+            self.remove_presence(id, device, instance);
+            return Verdict::Accept;
+        }
         let known_device = room.presence.others.keys().any(|(d, _)| *d == device);
         let before = room.presence.others.get(&key);
         if before.is_some_and(|e| e.clock >= clock) || before.is_none() && room.presence.others.len() >= MAX_ENTRIES {
             return Verdict::Ignore;
         }
         let old = before.map(|e| e.state.clone());
-        room.presence.others.insert(key, Entry { state: state.clone(), clock, heard: now });
+        room.presence.others.insert(key, Entry { state: state.clone(), clock, gone_at: now + GONE_MS });
         let workspace = id.to_string();
         if !known_device {
             let user = self.rooms[id].space.person_json(&device);
@@ -275,6 +341,15 @@ impl Actor {
             self.tell_presence(id, device, instance, old.as_ref(), &state);
         }
         Verdict::Accept
+    }
+
+    /// The last connection to a device is gone. Unless it is heard by way of others at its next heartbeat, it is too.
+    pub(super) fn doubt_presence(&mut self, device: &DeviceId) {
+        let by = self.now() + HEARTBEAT_MS + GRACE_MS;
+        let entries = self.rooms.values_mut().flat_map(|r| &mut r.presence.others);
+        for (_, entry) in entries.filter(|((d, _), _)| d == device) {
+            entry.gone_at = entry.gone_at.min(by);
+        }
     }
 
     fn tell_presence(&self, id: &WorkspaceId, device: DeviceId, instance: &str, old: Option<&Value>, state: &Value) {

@@ -118,7 +118,7 @@ impl Actor {
         change: impl FnOnce(&mut Workspace, &mut pipeline::IdSource<'_>) -> Result<(Vec<Vec<u8>>, T), ApiError>,
     ) -> Result<T, ApiError> {
         let (now, online) = (self.now(), self.has_company(id));
-        let result = self.with(id, |space, _, _, _| {
+        let result = self.with(id, |space, store, key, effects| {
             let mut failed = None;
             let mut ids = || {
                 random().unwrap_or_else(|e| {
@@ -130,8 +130,9 @@ impl Actor {
             if let Some(error) = failed {
                 return Err(error);
             }
-            for update in updates {
-                space.push_own(&update, now, online)?;
+            if let Err(error) = space.push_own(&updates, now, online) {
+                space.take_back_own(store, key, now, effects);
+                return Err(error);
             }
             Ok(value)
         });

@@ -17,6 +17,8 @@ const UPGRADE_PAUSE: Duration = Duration::from_secs(20);
 struct Entry {
     /// Newest first; at most [`MAX_ADDRESSES_PER_DEVICE`].
     addrs: Vec<Multiaddr>,
+    /// Addresses at which somebody else answered; as many. They are not dialled until the surroundings change.
+    wrong: Vec<Multiaddr>,
     supervised: bool,
     backoff: Backoff,
     upgrade_due: Instant,
@@ -50,13 +52,16 @@ impl Book {
         self.make_room(&peer);
         let entry = self.entries.entry(peer).or_insert_with(|| Entry {
             addrs: Vec::new(),
+            wrong: Vec::new(),
             supervised: false,
             backoff: Backoff::new(now),
             upgrade_due: now,
         });
         for addr in addrs {
             entry.addrs.retain(|known| *known != addr);
-            entry.addrs.insert(0, addr);
+            if !entry.wrong.contains(&addr) {
+                entry.addrs.insert(0, addr);
+            }
         }
         entry.addrs.truncate(MAX_ADDRESSES_PER_DEVICE);
     }
@@ -85,9 +90,25 @@ impl Book {
         }
     }
 
-    /// The surroundings changed: try everyone soon again.
+    /// Somebody else answered at an address of this device: on another network, or this device itself on a port that
+    /// both use. Of all addresses dialled at once the first to answer counts, whoever it is, so one such address would
+    /// keep all others from being reached. The rest is due at once.
+    pub(super) fn is_wrong(&mut self, peer: &PeerId, addr: &Multiaddr, now: Instant) {
+        let Some(entry) = self.entries.get_mut(peer) else { return };
+        let known = entry.addrs.len();
+        entry.addrs.retain(|known| known != addr);
+        if entry.addrs.len() < known {
+            entry.wrong.insert(0, addr.clone());
+            entry.wrong.truncate(MAX_ADDRESSES_PER_DEVICE);
+            self.restart(peer, now);
+        }
+    }
+
+    /// The surroundings changed: try everyone soon again, and at all addresses.
     pub(super) fn restart_all(&mut self, now: Instant) {
         for entry in self.entries.values_mut().filter(|entry| entry.supervised) {
+            entry.addrs.append(&mut entry.wrong);
+            entry.addrs.truncate(MAX_ADDRESSES_PER_DEVICE);
             entry.backoff.restart(now);
             entry.upgrade_due = now;
         }
@@ -151,6 +172,24 @@ mod tests {
         assert!(book.due(now, |_| Reach::RelayedOnly).is_empty());
         book.release(&known);
         assert!(book.due(now + Duration::from_secs(60), |_| Reach::None).is_empty());
+    }
+
+    #[test]
+    fn an_address_of_somebody_else_waits_until_the_surroundings_change() {
+        let now = Instant::now();
+        let mut book = Book::default();
+        let peer = PeerId::random();
+        book.supervise(peer, vec![addr(1), addr(2)], now);
+        assert_eq!(book.due(now, |_| Reach::None)[0].addrs, [addr(2), addr(1)]);
+        book.is_wrong(&peer, &addr(2), now);
+        assert_eq!(book.due(now, |_| Reach::None)[0].addrs, [addr(1)], "the rest is due at once");
+        book.is_wrong(&peer, &addr(2), now);
+        assert!(book.due(now, |_| Reach::None).is_empty(), "once");
+        book.learn(peer, [addr(2)], now);
+        book.restart(&peer, now);
+        assert_eq!(book.due(now, |_| Reach::None)[0].addrs, [addr(1)], "hearing of it again makes it no better");
+        book.restart_all(now);
+        assert_eq!(book.due(now, |_| Reach::None)[0].addrs, [addr(1), addr(2)]);
     }
 
     #[test]

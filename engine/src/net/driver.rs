@@ -37,6 +37,8 @@ const TICK: Duration = Duration::from_millis(100);
 const OVERSLEPT: Duration = Duration::from_millis(1000);
 /// Time for goodbyes at the end.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// What was published last is on its way after this time; libp2p does not tell when.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Dials that the owner asked for and wants to hear about; more are still made, but not reported.
 const MAX_REPORTED_DIALS: usize = 256;
 
@@ -52,6 +54,7 @@ pub(super) struct Driver {
     /// What `SetOnline` last said; while false nothing is dialled and what comes up is closed.
     online: bool,
     mdns: bool,
+    gossip_loss_percent: u8,
     /// Requests under way, by libp2p's id: the owner's id and the device asked.
     sent: HashMap<OutboundRequestId, (u64, DeviceId)>,
     reported_dials: BTreeMap<ConnectionId, Multiaddr>,
@@ -77,6 +80,7 @@ impl Driver {
             listeners: Listeners::new(config.listen, now),
             online: false,
             mdns: config.mdns,
+            gossip_loss_percent: config.gossip_loss_percent,
             sent: HashMap::new(),
             reported_dials: BTreeMap::new(),
             open_requests: Arc::new(Semaphore::new(MAX_OPEN_REQUESTS)),
@@ -111,6 +115,7 @@ impl Driver {
         let done = loop {
             tokio::select! {
                 command = commands.recv() => match command {
+                    Some(NetCommand::SetOnline(false)) => self.leave().await,
                     Some(command) => self.on_command(command),
                     None => break None,
                 },
@@ -123,6 +128,10 @@ impl Driver {
                 _ = tick.tick() => self.on_tick(Instant::now()),
             }
         };
+        // What was asked for before the stop is still said.
+        while let Ok(command) = commands.try_recv() {
+            self.on_command(command);
+        }
         self.say_goodbye().await;
         if let Some(done) = done {
             // The asker may have stopped waiting.
@@ -130,8 +139,16 @@ impl Driver {
         }
     }
 
-    async fn say_goodbye(&mut self) {
+    /// Goes offline once the last words are out. Connections are tasks of their own and send meanwhile.
+    async fn leave(&mut self) {
+        if self.online && self.swarm.network_info().connection_counters().num_established() > 0 {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
         self.set_online(false);
+    }
+
+    async fn say_goodbye(&mut self) {
+        self.leave().await;
         let closed = async {
             while self.swarm.network_info().connection_counters().num_established() > 0 {
                 self.swarm.select_next_some().await;

@@ -47,7 +47,8 @@ impl Store {
     pub fn workspaces(&self) -> Result<Vec<WorkspaceRow>, StoreError> {
         self.rows(
             "list workspaces",
-            "SELECT id, name, description, created_ms, updated_ms, state, summary FROM workspace ORDER BY name, id",
+            "SELECT id, name, description, created_ms, updated_ms, state, summary FROM workspace
+             WHERE length(id) = 32 ORDER BY name, id",
             params![],
             |row| {
                 Ok(WorkspaceRow {
@@ -61,6 +62,22 @@ impl Store {
                     summary: row.get(6)?,
                 })
             },
+        )
+    }
+
+    /// The workspaces that have ops, listed or not.
+    pub fn logged_workspaces(&self) -> Result<Vec<[u8; 32]>, StoreError> {
+        // One step of the index for each workspace, however many ops it has. An id of another length is damage.
+        self.rows(
+            "list the logs",
+            "WITH RECURSIVE logged (id) AS (
+                SELECT min(workspace) FROM op
+                UNION ALL
+                SELECT (SELECT min(workspace) FROM op WHERE workspace > logged.id) FROM logged WHERE id IS NOT NULL
+             )
+             SELECT id FROM logged WHERE length(id) = 32",
+            params![],
+            |row| row.get(0),
         )
     }
 
@@ -84,7 +101,11 @@ impl Store {
                 let bytes = row.get_ref(2)?.as_blob()?;
                 Ok((row.get(0)?, row.get(1)?, bytes))
             };
-            let (seq, id, bytes) = read().map_err(StoreError::database(WHAT))?;
+            let Ok((seq, id, bytes)) = read() else {
+                // An id of another length is damage, and nobody can name such a row to drop it.
+                tracing::warn!("a damaged row of the log is passed over");
+                continue;
+            };
             if !each(seq, id, bytes) {
                 break;
             }

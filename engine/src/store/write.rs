@@ -65,6 +65,21 @@ pub struct WorkspaceRow {
     pub summary: Vec<u8>,
 }
 
+impl WorkspaceRow {
+    /// The row of a workspace of which nothing but ops was found. Its name comes with them.
+    pub fn found_again(id: [u8; 32], now_ms: i64) -> Self {
+        WorkspaceRow {
+            id,
+            name: String::new(),
+            description: String::new(),
+            created_ms: now_ms,
+            updated_ms: now_ms,
+            state: WorkspaceState::Member,
+            summary: Vec::new(),
+        }
+    }
+}
+
 /// One write. All are idempotent: the same batch twice leaves the same rows.
 #[derive(Debug, Clone)]
 pub enum Write {
@@ -77,6 +92,8 @@ pub enum Write {
         /// Canonical bytes.
         bytes: Arc<[u8]>,
     },
+    /// Rebuilds the log's indexes from its rows: for repair only.
+    Reindex,
     /// Removes an op row found damaged, so that it can be fetched again. Rebuilds the log's indexes: for repair only.
     DropOp {
         /// Workspace id.
@@ -189,7 +206,8 @@ impl Write {
             Write::Note { key, value, .. } | Write::Setting { key, value } => {
                 key.len() + value.as_ref().map_or(0, Vec::len)
             }
-            Write::DropOp { .. }
+            Write::Reindex
+            | Write::DropOp { .. }
             | Write::DeleteWorkspace(_)
             | Write::LastSeen { .. }
             | Write::DropInviteSecret { .. } => 0,
@@ -282,6 +300,7 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<()> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values).map(drop);
     match write {
         Write::Op { workspace, id, bytes } => append(db, workspace, id, bytes),
+        Write::Reindex => db.execute_batch("REINDEX op"),
         Write::DropOp { workspace, id } => {
             run("DELETE FROM op WHERE id = ?2 AND workspace = ?1", params![workspace, id])
         }

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 
 use super::super::{Actor, random, unix_ms};
 use super::OfWorkspace;
-use crate::api::{ApiError, params, rfc3339, seconds};
+use crate::api::{ApiError, millis, params, rfc3339, seconds};
 use crate::workspace::role_name;
 
+/// Longest life of a link: a hundred years.
+const MAX_EXPIRY_SECONDS: u64 = 100 * 365 * 86_400;
 /// What a link is good for where nothing else is asked.
 const DEFAULT_EXPIRY: &str = "7d";
 
@@ -97,7 +99,7 @@ impl Actor {
             None => None,
         };
         let span = seconds(asked.expires.as_deref().unwrap_or(DEFAULT_EXPIRY))?;
-        let expires = (unix_ms() / 1000).max(0) as u64 + span;
+        let expires = ((unix_ms() / 1000).max(0) as u64).saturating_add(span.min(MAX_EXPIRY_SECONDS));
         if asked.uses == Some(0) {
             return Err(ApiError::params("expected at least one use; unlimited links are asked for as such"));
         }
@@ -127,7 +129,7 @@ impl Actor {
             "link": link.to_text().to_string(),
             "invite": op_id.to_string(),
             "role": role_name(role),
-            "expires": rfc3339(expires as i64 * 1000),
+            "expires": rfc3339(millis(expires)),
         }))
     }
 
@@ -149,12 +151,12 @@ impl Actor {
     }
 
     fn list_invites(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
-        let now = unix_ms() / 1000;
+        let now = unix_ms();
         let replica = &self.room(id)?.space.replica;
         let judge = replica.judge();
         let invite = |(op, invite): (&OpId, &Invite)| {
             let state = judge.node(&op.0).and_then(|n| judge.invite_state(n));
-            let expired = invite.expires.is_some_and(|at| at as i64 <= now);
+            let expired = invite.expires.is_some_and(|at| millis(at) <= now);
             let word = match &state {
                 Some(s) if s.revoked || !s.valid || !s.issuer_alive => "revoked",
                 Some(s) if !s.open() => "used_up",
@@ -166,7 +168,7 @@ impl Actor {
                 "role": role_name(invite.role),
                 "uses": invite.max_uses,
                 "used": state.map_or(0, |s| s.used),
-                "expires": invite.expires.map(|at| rfc3339(at as i64 * 1000)),
+                "expires": invite.expires.map(|at| rfc3339(millis(at))),
                 "state": word,
             })
         };
@@ -176,7 +178,7 @@ impl Actor {
 
     fn inspect(&self, text: &str) -> Result<Value, ApiError> {
         let link = Link::parse(text).map_err(|e| ApiError::new(e.code(), e.to_string()))?;
-        let expired = link.invite.expires.is_some_and(|at| at as i64 * 1000 <= unix_ms());
+        let expired = link.invite.expires.is_some_and(|at| millis(at) <= unix_ms());
         let other = link.invite.bound_to.is_some_and(|d| d != self.me);
         let problem = match (expired, other) {
             (true, _) => json!({"code": "link_expired", "message": "This link has expired, by this computer's clock."}),
@@ -188,7 +190,7 @@ impl Actor {
             "name": link.workspace_name,
             "role": role_name(link.invite.role),
             "inviter": {"device": link.op.author.to_string(), "name": link.inviter_name},
-            "expires": link.invite.expires.map(|at| rfc3339(at as i64 * 1000)),
+            "expires": link.invite.expires.map(|at| rfc3339(millis(at))),
             "uses": link.invite.max_uses,
             "relays": link.addresses,
             "fingerprint": omniscope_protocol::identity::fingerprint(&link.op.author),

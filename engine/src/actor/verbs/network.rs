@@ -1,6 +1,6 @@
 //! Verbs about presence, the network and the state of this device.
 
-use omniscope_protocol::identity::DeviceId;
+use omniscope_protocol::identity::{DeviceId, WorkspaceId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -37,10 +37,14 @@ impl Actor {
             if self.net.is_none() {
                 return Err(ApiError::new("no_network", "this engine was started without a network"));
             }
+            let rooms: Vec<WorkspaceId> = self.rooms.keys().copied().collect();
+            for id in rooms.iter().filter(|_| !online) {
+                self.pause_presence(id);
+            }
             self.command(NetCommand::SetOnline(online));
             self.online = online;
-            for id in self.rooms.keys().copied().collect::<Vec<_>>() {
-                self.tell_sync_state(&id);
+            for id in &rooms {
+                self.tell_sync_state(id);
             }
         } else if verb != "status" {
             return Err(ApiError::new("unknown_method", format!("there is no verb network.{verb}")));

@@ -39,7 +39,7 @@ impl Actor {
             "members" => self.members(&id),
             "state" => Ok(self.room(&id)?.space.document.to_json()),
             "persist" => {
-                self.store.flush().map_err(store_error)?;
+                self.save(&id)?;
                 Ok(json!({"saved": true, "ops": self.room(&id)?.space.replica.len()}))
             }
             "sync" => self.sync_report(&id),
