@@ -3,27 +3,29 @@
 
 mod api_docs;
 mod cli;
-mod demo;
-mod http;
-mod judge_model;
-
-mod network;
-
-mod pipelines;
-mod tidy;
-
 mod corruption;
+mod demo;
 mod disk_full;
+mod fuzz;
+mod garbage_engine;
+mod garbage_wire;
+mod gossip_lost;
+mod http;
+mod isolation;
+mod judge_model;
 mod keyring;
 mod kill;
+mod kill_peer;
 mod namespaces;
-mod power_loss;
-mod together;
-
-mod fuzz;
-mod garbage_wire;
+mod network;
+mod pipelines;
 mod poison;
+mod power_loss;
+mod requirements;
 mod simulation;
 mod simulation_pipeline;
+mod tidy;
+mod together;
+mod two_homes;
 mod vectors;
 mod yjs_equal;

@@ -4,6 +4,8 @@ pub mod alloc;
 pub mod dice;
 pub mod headless;
 pub mod http;
+pub mod lab;
+pub mod log;
 pub mod mutate;
 pub mod net_node;
 pub mod peers;

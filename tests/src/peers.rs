@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use libp2p::Multiaddr;
 use omniscope_engine::event::Event;
 use omniscope_engine::store::Store;
 use omniscope_engine::{Engine, Options};
 use omniscope_protocol::identity::DeviceKey;
+use omniscope_relay::Server;
 use serde_json::{Value, json};
 
 /// How long anything that should happen may take before a test calls it not happening.
@@ -69,7 +71,7 @@ impl Peer {
 
     /// Invites somebody and lets them join.
     pub async fn invite(&self, workspace: &str, guest: &Peer, role: &str) {
-        self.listening().await;
+        self.reachable().await;
         let link = self.call("invite.create", json!({"workspace": workspace, "role": role})).await;
         let wait = PATIENCE.as_millis() as u64;
         let joined = guest.call("join", json!({"link": link["link"], "wait_ms": wait})).await;
@@ -80,6 +82,17 @@ impl Peer {
     pub async fn listening(&self) {
         self.until("it listens", async |p| {
             p.call("network.status", json!({})).await["listening"].as_array().is_some_and(|l| !l.is_empty())
+        })
+        .await;
+    }
+
+    /// Waits until others can reach this peer, directly or, where it uses relays, through all of them.
+    pub async fn reachable(&self) {
+        self.until("it can be reached", async |p| {
+            let status = p.call("network.status", json!({})).await;
+            let relays = status["relays"].as_array().cloned().unwrap_or_default();
+            let listening = status["listening"].as_array().is_some_and(|l| !l.is_empty());
+            relays.iter().all(|r| r["state"] == "up") && (listening || !relays.is_empty())
         })
         .await;
     }
@@ -131,6 +144,69 @@ pub async fn converged(peers: &[&Peer], workspace: &str) -> String {
         }
         assert!(tokio::time::Instant::now() < deadline, "no convergence within {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// How peers of a test reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Directly, on loopback.
+    Loopback,
+    /// Through the circuits of a relay and in no other way.
+    Relay,
+}
+
+/// A place where peers can meet in one [`Way`].
+pub struct Place {
+    way: Way,
+    /// Runs while the place stands.
+    _relay: Option<Server>,
+    relays: Vec<Multiaddr>,
+}
+
+impl Place {
+    /// Starts the relay, if there shall be one.
+    pub async fn new(way: Way, folder: &Path) -> Self {
+        if way == Way::Loopback {
+            return Self { way, _relay: None, relays: Vec::new() };
+        }
+        let mut config = omniscope_relay::Config::new(folder.join("relay"));
+        config.listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().expect("a multiaddr")];
+        let relay = Server::start(config).await.expect("the relay starts");
+        Self { way, relays: relay.addresses().to_vec(), _relay: Some(relay) }
+    }
+
+    /// Options of a peer here. Behind a relay it listens on an address of a kind that it does not have, so that nobody
+    /// can dial it.
+    pub fn options(&self) -> Options {
+        match self.way {
+            Way::Loopback => options(),
+            Way::Relay => Options {
+                listen: vec!["/memory/1".parse().expect("a multiaddr")],
+                relays: self.relays.clone(),
+                ..options()
+            },
+        }
+    }
+
+    /// Starts a peer here, with a store in memory, and waits until it can be reached.
+    pub async fn peer(&self, name: &'static str) -> Peer {
+        self.peer_over(name, Store::memory().expect("a store in memory opens")).await
+    }
+
+    /// As `peer`, over a store.
+    pub async fn peer_over(&self, name: &'static str, store: Store) -> Peer {
+        let peer = Peer::start_with(name, store, self.options()).await;
+        peer.reachable().await;
+        peer
+    }
+
+    /// The path that peers here see to each other.
+    pub fn path(&self) -> &'static str {
+        match self.way {
+            Way::Loopback => "lan",
+            Way::Relay => "relayed",
+        }
     }
 }
 
