@@ -1,6 +1,7 @@
 //! What cheats do: forks, floods, forgeries, ops from the past, poison, usurpation, numbers that lock out.
 
 use omniscope_engine::doc::Document;
+use omniscope_engine::doc::edit::{NewNode, NodeChange};
 use omniscope_protocol::identity::{DeviceKey, OpId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Draft, Op, Part, SessionId, client_id};
@@ -113,21 +114,37 @@ impl World {
     /// Two edits at one position, with something built on each; one half of the others sees one, one half the other.
     fn equivocate(&mut self, key: &DeviceKey, heads: &[OpId]) {
         let (session, open, client) = self.forged_session(key, heads);
-        // The branches put different things at the same clocks.
-        let branch = |world: &Self, keys: [&[&str]; 2]| {
-            let mut document = Document::new(client);
-            let first = world.forge(key, session, 1, Some(open.id), &[], edit(set_meta(&mut document, keys[0])));
-            let then = world.forge(key, session, 2, Some(first.id), &[], edit(set_meta(&mut document, keys[1])));
-            [first, then]
-        };
-        let left = branch(self, [&["title"], &["left", "l"]]);
-        let right = branch(self, [&["right", "r", "title"], &["rr"]]);
+        // The branches put different things at the same clocks: a step that others may edit, or values.
+        let node = NewNode { kind: "generic".into(), label: "forked".into(), ..NewNode::default() };
+        let id = format!("f{}", self.forged);
+        let mut document = Document::new(client);
+        let made = document.add_node(&id, node).expect("a fresh step is in order");
+        let noted = document.set_note(&id, "forked").expect("the step is there");
+        let left = self.branch(key, session, &open, [made.clone(), noted.clone()]);
+        // A new field of the step names the step's clock as its parent, whatever else was seen at that clock before.
+        let (elsewhere, reopen, other) = self.forged_session(key, &[left[1].id]);
+        let mut builder = Document::new(other);
+        [made, noted].iter().for_each(|update| builder.apply(update).expect("the branch is in order"));
+        let change = NodeChange { disabled: Some(true), ..NodeChange::default() };
+        let built = edit(builder.set_node(&id, change).expect("the step is there"));
+        let built = self.forge(key, elsewhere, 1, Some(reopen.id), &[], built);
+        let mut document = Document::new(client);
+        let values = [set_meta(&mut document, &["title", "l"]), set_meta(&mut document, &["title", "right"])];
+        let right = self.branch(key, session, &open, values);
         self.forks.push([left[0].id, right[0].id]);
         self.count("equivocations");
         for to in 0..PEERS {
             let [first, then] = if to <= BOB { &left } else { &right };
             self.show(EVE, to, &[&open, first, then]);
         }
+        self.show_all(EVE, &[&reopen, &built]);
+    }
+
+    fn branch(&self, key: &DeviceKey, session: SessionId, open: &Op, updates: [Vec<u8>; 2]) -> [Op; 2] {
+        let [first, then] = updates.map(edit);
+        let first = self.forge(key, session, 1, Some(open.id), &[], first);
+        let then = self.forge(key, session, 2, Some(first.id), &[], then);
+        [first, then]
     }
 
     fn flood(&mut self, key: &DeviceKey, heads: &[OpId]) {

@@ -79,19 +79,25 @@ fn a_losing_branch_takes_no_place_on_the_line_however_low_its_hashes() {
 }
 
 #[test]
-fn clocks_of_a_losing_branch_serve_nobody() {
+fn what_stands_at_a_clock_is_what_the_line_put_there() {
     let (alice, bob) = alice_and_bob();
     let workspace = bob.replica.workspace();
     let opening = opened(&bob, 40);
     let client = crate::op::client_id(&workspace, &id(BOB), &SessionId([40; 16]));
-    let [low, high] = fork(&bob, 40, opening.id);
-    // On the line, clock 1 sets another key than on the branch that lost: who refers to it means the line's.
-    let lost = forge(BOB, workspace, 40, 2, &[high.id], whole(set_meta(client, 1, "x")));
-    let kept = forge(BOB, workspace, 40, 2, &[low.id], whole(set_again(client, 1, (client, 0))));
+    let lost = forge(BOB, workspace, 40, 1, &[opening.id], whole(set_meta(client, 0, "k")));
+    // A step at the same clock: who sets its label refers to it.
+    let step = |n: u32| {
+        let mut w = Writer::new();
+        w.u8(1).u8(1).varint(client).varint(0).u8(0x27).u8(1).str("nodes").str(&format!("n{n}")).u8(1).u8(0);
+        forge(BOB, workspace, 40, 1, &[opening.id], whole(w.into_bytes()))
+    };
+    let kept = (0..).map(step).find(|op| op.id < lost.id).unwrap();
     let mine = crate::op::client_id(&workspace, &id(ALICE), &SessionId([60; 16]));
     let open = forge(ALICE, workspace, 60, 0, &[kept.id], Body::Open);
-    let refers = forge(ALICE, workspace, 60, 1, &[open.id], whole(set_again(mine, 0, (client, 1))));
-    for order in [[&high, &lost, &low, &kept], [&low, &kept, &high, &lost]] {
+    let mut w = Writer::new();
+    w.u8(1).u8(1).varint(mine).varint(0).u8(0x28).u8(0).varint(client).varint(0).str("label").u8(1).u8(120).u8(0);
+    let refers = forge(ALICE, workspace, 60, 1, &[open.id], whole(w.into_bytes()));
+    for order in [[&lost, &kept], [&kept, &lost]] {
         let mut peer = Peer::beside(CARA, &alice);
         peer.take(&opening).unwrap();
         for op in order.into_iter().chain([&open, &refers]) {
