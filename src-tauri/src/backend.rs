@@ -1,7 +1,8 @@
 //! The engine behind the window: opened in the background, so that the first paint waits for nothing.
 //!
 //! Until it is open, commands wait; when it cannot be opened, they all answer why, and the page shows that sentence.
-//! Deliberately absent: choosing another key or folder than the one asked for.
+//! Deliberately absent: choosing silently where the key is kept. It is the keyring, the file named on the command line,
+//! or, once a person has said so, a file in the data folder under their passphrase.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,10 +10,12 @@ use std::time::Duration;
 
 use omniscope_engine::api::ApiError;
 use omniscope_engine::device::{self, KeySource};
+use omniscope_engine::store::Store;
 use omniscope_engine::{Engine, Options};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use zeroize::Zeroizing;
 
 use crate::error::CommandError;
 
@@ -20,6 +23,10 @@ use crate::error::CommandError;
 const MAX_SHUTDOWN: Duration = Duration::from_secs(5);
 /// Documents that one page may hold open at a time.
 pub(crate) const MAX_DOCUMENTS: usize = 64;
+/// Shorter passphrases protect nothing against whoever copies the file.
+const MIN_PASSPHRASE: usize = 8;
+/// Longer ones are a mistake.
+const MAX_PASSPHRASE: usize = 1024;
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -52,12 +59,15 @@ pub(crate) struct Backend {
     phase: watch::Sender<Phase>,
     page: Mutex<Page>,
     link: Mutex<Option<String>>,
+    /// What a person typed; kept until the engine is open, so that a retry need not ask again.
+    passphrase: Mutex<Option<Zeroizing<String>>>,
 }
 
 impl Backend {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
         let link = Mutex::new(settings.link.clone());
-        Arc::new(Self { settings, phase: watch::Sender::new(Phase::Opening), page: Mutex::default(), link })
+        let phase = watch::Sender::new(Phase::Opening);
+        Arc::new(Self { settings, phase, page: Mutex::default(), link, passphrase: Mutex::default() })
     }
 
     /// Opens the engine; again after a failure, as when the user has unlocked the keyring.
@@ -74,11 +84,12 @@ impl Backend {
     }
 
     async fn start(&self) -> Result<Engine, CommandError> {
-        let Settings { data_dir, key_file, options, profile_name, .. } = self.settings.clone();
-        let source = key_file.map_or(KeySource::Keyring, KeySource::File);
+        let Settings { data_dir, options, profile_name, .. } = self.settings.clone();
+        let source = self.key_source()?;
         let opening = tokio::task::spawn_blocking(move || device::open(&data_dir, "the OmniScope window", &source));
         let opened = opening.await.map_err(|e| CommandError::new("engine_failed", e.to_string()))?;
         let device = opened.map_err(ApiError::from)?;
+        self.passphrase().take();
         if let Some(salvaged) = &device.salvaged {
             tracing::warn!(ops = salvaged.ops, lost = salvaged.ops_lost, kept = ?salvaged.kept, "the database was mended");
         }
@@ -87,11 +98,63 @@ impl Backend {
         self.serve_socket(&engine);
         if let Some(name) = profile_name {
             let profile = engine.call("profile.show", json!({})).await?;
-            if profile["name"].as_str().is_none_or(|known| known.trim().is_empty()) {
+            if profile["name"] == "" {
                 engine.call("profile.set", json!({"name": name})).await?;
             }
         }
         Ok(engine)
+    }
+
+    fn passphrase(&self) -> MutexGuard<'_, Option<Zeroizing<String>>> {
+        self.passphrase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn key_source(&self) -> Result<KeySource, CommandError> {
+        if let Some(path) = &self.settings.key_file {
+            return Ok(KeySource::File(path.clone()));
+        }
+        match self.passphrase().clone() {
+            Some(phrase) => Ok(KeySource::Passphrase(phrase)),
+            None if device::wants_passphrase(&self.settings.data_dir) => {
+                let message = "the key of this device is kept under a passphrase: type it to open your workspaces";
+                Err(CommandError::new("passphrase_needed", message))
+            }
+            None => Ok(KeySource::Keyring),
+        }
+    }
+
+    /// Where the key is kept (`keyring`, `file` or `passphrase`), whether there is a database yet, and the folder.
+    pub(crate) fn key_json(&self) -> Value {
+        let Settings { data_dir, key_file, .. } = &self.settings;
+        let kept = match (key_file, device::wants_passphrase(data_dir)) {
+            (Some(_), _) => "file",
+            (None, true) => "passphrase",
+            (None, false) => "keyring",
+        };
+        json!({"kept": kept, "fresh": !Store::exists(data_dir), "folder": data_dir.display().to_string()})
+    }
+
+    /// Opens the engine with the key under this passphrase, making one where nothing is there yet.
+    ///
+    /// # Errors
+    /// When the passphrase is too short to be one, or a key is kept elsewhere already.
+    pub(crate) async fn unlock(&self, passphrase: String) -> Result<(), CommandError> {
+        let passphrase = Zeroizing::new(passphrase);
+        let length = passphrase.chars().count();
+        if !(MIN_PASSPHRASE..=MAX_PASSPHRASE).contains(&length) {
+            let message = format!("expected a passphrase of at least {MIN_PASSPHRASE} characters");
+            return Err(CommandError::new("passphrase_too_short", message));
+        }
+        let known = self.key_json();
+        if known["kept"] == "file" || (known["kept"] == "keyring" && known["fresh"] == false) {
+            let message = "the key of this folder is not kept under a passphrase";
+            return Err(CommandError::new("key_kept_elsewhere", message));
+        }
+        *self.passphrase() = Some(passphrase);
+        self.retry().await;
+        // A wrong passphrase is not tried again by itself.
+        self.passphrase().take();
+        Ok(())
     }
 
     /// Tries once more what failed; does nothing while the engine is open or opening.

@@ -50,6 +50,7 @@ pub(crate) fn run(settings: Settings, half: Option<Half>) -> anyhow::Result<()> 
             commands::document::document_push,
             commands::document::document_awareness,
             commands::document::document_close,
+            commands::save::save,
         ])
         .setup(move |app| {
             let opening = Arc::clone(app.state::<Arc<Backend>>().inner());

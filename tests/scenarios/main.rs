@@ -28,4 +28,6 @@ mod tidy;
 mod together;
 mod two_homes;
 mod vectors;
+mod window;
+mod window_files;
 mod yjs_equal;

@@ -14,3 +14,4 @@ pub mod rows;
 pub mod shell;
 pub mod sim;
 pub mod vfs;
+pub mod window;

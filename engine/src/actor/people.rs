@@ -414,7 +414,7 @@ impl Actor {
             Some(status @ ("idle" | "away")) => json!(status),
             _ => json!("online"),
         };
-        for field in ["pointer", "selection", "viewport", "editing", "dragging", "user"] {
+        for field in ["pointer", "selection", "viewport", "editing", "dragging", "user", "cursor"] {
             if !state[field].is_null() {
                 entry[field] = state[field].clone();
             }

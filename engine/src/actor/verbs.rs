@@ -56,6 +56,7 @@ impl Actor {
                 self.set_profile(name, color)
             }
             ("workspace", verb) => self.call_workspace(verb, given),
+            ("history", verb) => self.call_history(verb, given),
             ("version", verb) => self.call_version(verb, given),
             ("invite", verb) => self.call_invite(verb, given),
             ("member", verb) => self.call_member(verb, given),
@@ -112,7 +113,7 @@ impl Actor {
     }
 
     /// Edits the engine's own document and gathers the updates.
-    fn edit<T>(
+    pub(super) fn edit<T>(
         &mut self,
         id: &WorkspaceId,
         change: impl FnOnce(&mut Workspace, &mut pipeline::IdSource<'_>) -> Result<(Vec<Vec<u8>>, T), ApiError>,

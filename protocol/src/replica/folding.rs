@@ -5,7 +5,7 @@
 
 use super::Replica;
 use crate::causal::Node;
-use crate::identity::OpId;
+use crate::identity::{DeviceId, OpId};
 use crate::op::{Body, Op};
 
 impl Replica {
@@ -34,6 +34,26 @@ impl Replica {
     pub fn fold_order_at(&self, id: &OpId) -> Vec<OpId> {
         let Some(at) = self.judge.node(&id.0) else { return Vec::new() };
         self.folds(self.judge.accepted_edits().filter(|n| self.judge.causal().saw(at, *n))).collect()
+    }
+
+    /// The edits that count among the ops at these places of the log, in an order in which they can be folded after
+    /// those before them. Places follow the order in which ops came in here.
+    pub fn fold_order_of(&self, places: std::ops::Range<usize>) -> Vec<OpId> {
+        self.folds(self.judge.accepted_edits().filter(|n| places.contains(&n.index()))).collect()
+    }
+
+    /// The op at a place of the log: its id, its author, its author's time in Unix milliseconds, and whether it is an
+    /// edit that counts and is folded.
+    pub fn at(&self, place: usize) -> Option<(OpId, DeviceId, u64, bool)> {
+        let known = self.known.get(place)?;
+        let node = Node(place as u32);
+        let id = OpId(*self.judge.id(node));
+        Some((id, DeviceId(self.judge.author(node)), known.time_ms, known.edit && self.is_folded(&id)))
+    }
+
+    /// Who wrote an op of the log.
+    pub fn author_of(&self, id: &OpId) -> Option<DeviceId> {
+        self.judge.node(&id.0).map(|n| DeviceId(self.judge.author(n)))
     }
 
     /// Whether an op is an edit that counts and is folded.

@@ -1,17 +1,23 @@
 //! The engine's verbs and events, as they are, and the few verbs of the window itself.
 //!
 //! `window.link {}` → the invitation named on the command line, or null; told once. `window.retry {}` → null; opens
-//! the engine again after a failure.
+//! the engine again after a failure. `window.unlock {passphrase}` → null; the same, with the key under a passphrase.
+//! `window.sample {}` → `{name, content}`: a pipeline to begin with.
+//! `window.key {}` → `{kept: "keyring"|"file"|"passphrase", fresh, folder}`; `fresh` while there is no database.
 
 use std::sync::Arc;
 
 use omniscope_engine::event::Event;
+use omniscope_engine::pipeline::SAMPLE_RNASEQ;
 use serde_json::{Value, json};
 use tauri::State;
 use tauri::ipc::Channel;
 
 use crate::backend::Backend;
 use crate::error::CommandError;
+
+/// What the workspace of the sample is called.
+const SAMPLE_NAME: &str = "RNA-seq, sample";
 
 /// Carries out a verb.
 #[tauri::command]
@@ -26,6 +32,13 @@ pub(crate) async fn call(
             backend.retry().await;
             Ok(Value::Null)
         }
+        "window.unlock" => {
+            let passphrase = params["passphrase"].as_str().unwrap_or_default().to_owned();
+            backend.unlock(passphrase).await?;
+            Ok(Value::Null)
+        }
+        "window.sample" => Ok(json!({"name": SAMPLE_NAME, "content": SAMPLE_RNASEQ})),
+        "window.key" => Ok(backend.key_json()),
         _ => Ok(backend.engine().await?.call(&method, params).await?),
     }
 }

@@ -3,12 +3,13 @@ import { ConfirmDialog } from "../panels/ConfirmDialog";
 import { CreateDialog } from "../panels/CreateDialog";
 import { type Profile, type Summary, useEngine } from "../panels/engine";
 import { ExportDialog } from "../panels/ExportDialog";
+import { HistoryDialog } from "../panels/HistoryDialog";
 import { ImportDialog } from "../panels/ImportDialog";
 import { JoinDialog } from "../panels/JoinDialog";
+import { PictureDialog } from "../panels/PictureDialog";
 import { SettingsDialog, type ThemeChoice } from "../panels/SettingsDialog";
 import { ShareDialog } from "../panels/ShareDialog";
 import { ShortcutSheet } from "../panels/ShortcutSheet";
-import { VersionsDialog } from "../panels/VersionsDialog";
 import { text } from "../text";
 import type { DialogState } from "./dialogs";
 
@@ -49,9 +50,10 @@ export function Dialogs({ state, summary, writable, profile, theme, onTheme, onP
   if (!state || !summary) return null;
   const { workspace, name } = summary;
   switch (state.name) {
-    case "share": return <ShareDialog workspace={workspace} name={name} mayInvite={summary.role === "owner"} onClose={onClose} />;
-    case "versions": return <VersionsDialog workspace={workspace} writable={writable} onClose={onClose} />;
+    case "share": return <ShareDialog workspace={workspace} name={name} me={profile.name} mayInvite={summary.role === "owner"} onClose={onClose} />;
+    case "versions": return <HistoryDialog workspace={workspace} writable={writable} since={state.since} onClose={onClose} />;
     case "import": return <ImportDialog workspace={workspace} onClose={onClose} onDone={onClose} />;
+    case "picture": return <PictureDialog name={name} onClose={onClose} />;
     case "export": return <ExportDialog workspace={workspace} name={name} onClose={onClose} />;
   }
 }

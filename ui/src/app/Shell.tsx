@@ -13,9 +13,13 @@ import { WorkspaceSelector } from "../panels/WorkspaceSelector";
 import { text } from "../text";
 import type { DialogName, DialogState } from "./dialogs";
 import { Dialogs } from "./Dialogs";
+import { AwayBanner } from "./AwayBanner";
+import { CommandMenu } from "./CommandMenu";
 import { NothingOpen } from "./NothingOpen";
 import { StatusLine } from "./StatusLine";
 import { TopBar } from "./TopBar";
+import { useAway } from "./useAway";
+import { useCommands, type WindowCommands } from "./useCommands";
 import { useNotices } from "./useNotices";
 import { useOpenWorkspace } from "./useOpenWorkspace";
 import { useOwnPresence } from "./useOwnPresence";
@@ -23,6 +27,12 @@ import { useSync } from "./useSync";
 import type { useTheme } from "./useTheme";
 import { useValidation } from "./useValidation";
 import { useWindowKeys } from "./useWindowKeys";
+
+const NONE: Summary[] = [];
+
+function Commands(props: WindowCommands) {
+  return <CommandMenu commands={useCommands(props)} />;
+}
 
 type Theming = ReturnType<typeof useTheme>;
 interface ShellProps { profile: Profile; onProfile: (profile: Profile) => void; theme: Theming["theme"]; choice: Theming["choice"]; setChoice: Theming["setChoice"] }
@@ -37,6 +47,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const { session } = collaboration;
   const summary = list.data?.workspaces.find((one) => one.workspace === active) ?? null;
   const sync = useSync(session ? active : null);
+  const away = useAway(session ? active : null, profile.device);
   const close = useCallback(() => setDialog(null), []);
   const show = useCallback((name: DialogName) => setDialog({ name }), []);
   useOwnPresence(session, profile);
@@ -44,16 +55,28 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   useValidation(session);
   useEffect(() => {
     engine.call<{ online: boolean }>("network.status").then((status) => setNetwork(status.online), () => undefined);
+    engine.call<string | null>("window.link").then((link) => link && setDialog({ name: "join", link }), () => undefined);
     return engine.listen((event) => event.event === "deep_link" && setDialog({ name: "join", link: String(event.link) }));
   }, [engine]);
 
   const fail = (error: unknown) => toast.error(messageOf(error));
   const saveVersion = () => {
     if (!active || !session?.writable) return;
-    const name = text.versions.quick(new Date().toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }));
+    const name = text.history.quick(new Date().toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }));
     engine.call("version.create", { workspace: active, name }).then(() => toast.success(text.toasts.versionSaved(name)), fail);
   };
+  const switchTheme = () => setChoice(theme === "dark" ? "light" : "dark");
   const switchNetwork = (online: boolean) => engine.call("network.set", { online }).then(() => setNetwork(online), fail);
+  const openSample = async () => {
+    try {
+      const sample = await engine.call<{ name: string; content: string }>("window.sample");
+      const { workspace } = await engine.call<{ workspace: string }>("workspace.create", { name: sample.name });
+      await engine.call("pipeline.import", { workspace, content: sample.content });
+      open(workspace);
+    } catch (error) {
+      fail(error);
+    }
+  };
   const rename = (name: string) => active && engine.call("workspace.rename", { workspace: active, name }).then(list.reload, fail);
   useWindowKeys({ saveVersion, shortcuts: () => show("shortcuts") });
 
@@ -70,18 +93,23 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
       <CollaborativeEditor collaboration={collaboration}>
         {session ? (
           <>
-            <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={() => setChoice(theme === "dark" ? "light" : "dark")} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
+            <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={switchTheme} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
             <main className="centre">
               {!session.writable && <div className="banner banner--viewer" role="status" data-testid="viewer-banner">{text.viewerBanner}</div>}
               {!network && <div className="banner" role="status" data-testid="offline-banner">{text.offlineBanner}</div>}
+              {away.away && <AwayBanner away={away.away} onDismiss={away.dismiss} onShow={() => {
+                setDialog({ name: "versions", since: away.away?.since });
+                away.dismiss();
+              }} />}
               <div className="centre__canvas"><PipelineCanvas key={session.workspace} theme={theme} /></div>
             </main>
             <Inspector />
-            <StatusLine sync={sync} network={network} />
+            <StatusLine sync={sync} network={network} alone={summary?.members === 1} />
+            <Commands workspaces={list.data?.workspaces ?? NONE} onDialog={show} onSaveVersion={saveVersion} onTheme={switchTheme} onNetwork={() => void switchNetwork(!network)} onOpen={open} />
           </>
         ) : (
           <main className="centre" style={{ gridRow: "1 / span 2", gridColumn: "2 / span 2", justifyContent: "center" }}>
-            {problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} />}
+            {problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} onSample={openSample} />}
           </main>
         )}
       </CollaborativeEditor>

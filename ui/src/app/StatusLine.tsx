@@ -8,7 +8,7 @@ import type { SyncState } from "../panels/engine";
 import { statusSentence } from "../panels/statusSentence";
 import { text } from "../text";
 
-export function StatusLine({ sync, network }: { sync: SyncState | null; network: boolean }) {
+export function StatusLine({ sync, network, alone }: { sync: SyncState | null; network: boolean; alone: boolean }) {
   const nodes = useGraph((graph) => graph.nodes().size);
   const edges = useGraph((graph) => graph.edges().size);
   const dangling = useGraph(danglingEdges);
@@ -16,7 +16,7 @@ export function StatusLine({ sync, network }: { sync: SyncState | null; network:
   const selected = useCanvas((state) => state.nodes.length);
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => setNow(Date.now()), [sync]);
-  const status = statusSentence(sync, network, now);
+  const status = statusSentence(sync, network, now, alone);
   const errors = findings.filter((one) => one.level === "error").length;
   const counted = text.status.findings(errors, findings.length - errors);
   return (

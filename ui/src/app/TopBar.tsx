@@ -39,7 +39,7 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
       <span className="topbar__line" />
       <IconButton label={t.undo} keys="Ctrl Z" disabled={!writable || depth.undo === 0} data-testid="undo" onClick={actions.undo}><Undo2 size={16} /></IconButton>
       <IconButton label={t.redo} keys="Ctrl ⇧ Z" disabled={!writable || depth.redo === 0} data-testid="redo" onClick={actions.redo}><Redo2 size={16} /></IconButton>
-      <IconButton label={text.versions.title} data-testid="versions-open" onClick={() => onDialog("versions")}><History size={16} /></IconButton>
+      <IconButton label={text.history.title} data-testid="versions-open" onClick={() => onDialog("versions")}><History size={16} /></IconButton>
       <span className="grow" />
       <UserPresence members={members.data?.members ?? []} peers={sync?.peers ?? []} />
       <Button kind="primary" data-testid="share-open" onClick={() => onDialog("share")}><UserPlus size={14} aria-hidden="true" />{text.share.button}</Button>
@@ -55,6 +55,7 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
           { kind: "line" },
           { label: t.import, disabled: !writable, testId: "menu-import", onSelect: () => onDialog("import") },
           { label: t.export, testId: "menu-export", onSelect: () => onDialog("export") },
+          { label: t.picture, testId: "menu-picture", onSelect: () => onDialog("picture") },
           { kind: "line" },
           { label: t.shortcuts, keys: "?", onSelect: () => onDialog("shortcuts") },
           { label: t.settings, testId: "menu-settings", onSelect: () => onDialog("settings") },

@@ -26,6 +26,8 @@ export class MemoryBackend implements Backend {
   readonly pushed: Uint8Array[] = [];
   /** Every own presence that arrived. */
   readonly said: (Record<string, unknown> | null)[] = [];
+  /** Every file that was saved, by name. */
+  readonly files = new Map<string, Uint8Array>();
   /** Answers to a push wait for this; tests replace it to hold pushes in the air. */
   flight: () => Promise<unknown> = () => Promise.resolve();
   /** Whether pushes become durable as soon as they are taken. */
@@ -87,6 +89,11 @@ export class MemoryBackend implements Backend {
   setAwareness(_document: number, state: Record<string, unknown> | null): Promise<void> {
     this.said.push(state);
     return Promise.resolve();
+  }
+
+  saveFile(name: string, content: Uint8Array): Promise<string> {
+    this.files.set(name, content);
+    return Promise.resolve(name);
   }
 
   closeDocument(document: number): Promise<void> {

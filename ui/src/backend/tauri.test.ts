@@ -89,7 +89,7 @@ describe("the provider over Tauri channels", () => {
     const { document, channel } = await opened();
     channel.onmessage(message(4, json({ device: "ab", instance: 1, state: { user: { name: "Ben" } } })));
     const others = () => [...document.awareness.getStates()].filter(([client]) => client !== document.awareness.clientID).map(([, state]) => state);
-    expect(others()).toEqual([{ user: { name: "Ben" }, device: "ab" }]);
+    expect(others()).toEqual([{ user: { name: "Ben", color: "#77766e", colorLight: "#77766e33" }, device: "ab" }]);
     channel.onmessage(message(4, json({ device: "ab", instance: 1, state: null })));
     expect(others()).toEqual([]);
   });

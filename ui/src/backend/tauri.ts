@@ -33,6 +33,14 @@ export function tauriBackend(): Backend {
       return Number(await ask("document_push", body));
     },
     setAwareness: (handle, state) => ask("document_awareness", { handle, state }),
+    saveFile: (name, content) => {
+      const called = new TextEncoder().encode(name);
+      const body = new Uint8Array(2 + called.length + content.length);
+      new DataView(body.buffer).setUint16(0, called.length, true);
+      body.set(called, 2);
+      body.set(content, 2 + called.length);
+      return ask<string>("save", body);
+    },
     closeDocument: (handle) => ask("document_close", { handle }),
   };
 }

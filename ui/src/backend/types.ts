@@ -3,17 +3,30 @@
 
 export type Role = "owner" | "editor" | "viewer";
 export interface Person { device: string; name: string }
+/** The name is empty until the person has said what they are called. */
 export interface Profile extends Person { color: string; fingerprint: string }
 export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "removed" | "closed"; unsent: number; saved: boolean }
 export interface Details extends Summary { statistics: { members: number; online: number; idle: number; away: number; edits_today: number }; heads: string[]; ops: number; bytes: number }
 export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string }
 export interface Invite { invite: string; role: Role; uses: number; used: number; expires: string; state: string }
 export interface Inspected { workspace: string; name: string; role: Role; inviter: Person; expires: string; uses: number; fingerprint?: string; problem?: { code: string; message: string } | null }
-export interface Version { version: string; name: string; author: Person; created: string }
+export interface Version { version: string; name: string; author: Person; created?: string }
+/** One line of the history: places in the log, who was in it, and when, by their clocks. */
+export interface HistoryEntry { from: number; to: number; kind: string; authors: (Person & { color: string; edits: number })[]; first?: string; last?: string; details?: { name?: string; version?: string; role?: string; subject?: Person } | null }
+export interface FieldChange { field: string; before?: unknown; after?: unknown }
+export interface DiffItem { id: string; title: string }
+export interface DiffChanges { added: DiffItem[]; removed: DiffItem[]; changed: (DiffItem & { fields: FieldChange[] })[] }
+export interface Diff { nodes: DiffChanges; edges: DiffChanges; stickies: DiffChanges; groups: DiffChanges; comments: DiffChanges; data: DiffChanges; meta: FieldChange[]; extra: FieldChange[] }
+/** Whose hands were in a difference; `touched` names things as `root/id`. */
+export interface DiffAuthor extends Person { color: string; touched: string[] }
+export interface DiffAnswer { changes: number; diff: Diff; authors: DiffAuthor[] }
 /** How one peer is reached and how many ops it lacks of ours; `last_heard` is an RFC 3339 time. */
 export interface Peer extends Person { path: "lan" | "direct" | "relayed" | string; behind: number; latency_ms?: number; last_heard?: string }
 export interface SyncState { saved: boolean; unsent: number; peers: Peer[]; online: boolean }
 export interface Finding { level: "error" | "warning"; code: string; message: string; node?: string; edge?: string }
+export interface NetworkStatus { online: boolean; relays?: { addr: string; state: "up" | "down" | string }[] }
+/** Where this device's key is kept, whether the folder holds a database yet, and the folder. */
+export interface KeyFacts { kept: "keyring" | "file" | "passphrase"; fresh: boolean; folder: string }
 export interface EngineEvent { event: string; [field: string]: unknown }
 
 interface In { workspace: string }
@@ -35,6 +48,9 @@ export interface Methods {
   "version.create": [In & { name: string }, { version: string; name: string }];
   "version.list": [In, { versions: Version[] }];
   "version.restore": [In & { version: string }, { changed: number }];
+  "history.list": [In & { limit?: number }, { entries: HistoryEntry[]; total: number }];
+  "history.diff": [In & { from: number; to?: number }, DiffAnswer];
+  "history.restore": [In & { at: number }, { changed: number }];
   "invite.create": [In & { role: Role; uses?: number; expires?: string; relay?: string[]; for?: string }, { link: string; invite: string; role: Role; expires: string }];
   "invite.list": [In, { invites: Invite[] }];
   "invite.inspect": [{ link: string }, Inspected];
@@ -45,7 +61,12 @@ export interface Methods {
   "pipeline.validate": [In, { findings: Finding[] }];
   "sync.request": [In, unknown];
   "network.set": [{ online: boolean }, { online: boolean }];
-  "network.status": [Nothing, { online: boolean }];
+  "network.status": [Nothing, NetworkStatus];
+  "window.key": [Nothing, KeyFacts];
+  "window.link": [Nothing, string | null];
+  "window.sample": [Nothing, { name: string; content: string }];
+  "window.retry": [Nothing, null];
+  "window.unlock": [{ passphrase: string }, null];
 }
 
 /** A document opened for this window: its handle, the client id of its session, and whether its edits may count. */
@@ -62,6 +83,8 @@ export interface Backend {
   pushUpdate(document: number, update: Uint8Array): Promise<number>;
   setAwareness(document: number, state: Record<string, unknown> | null): Promise<void>;
   closeDocument(document: number): Promise<void>;
+  /** Puts a file into the folder of downloads under this name, or one like it; gives its path. */
+  saveFile(name: string, content: Uint8Array): Promise<string>;
 }
 
 /** A refusal of the engine: a stable code to branch on and a sentence for people. */

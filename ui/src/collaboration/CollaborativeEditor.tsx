@@ -1,6 +1,7 @@
 //! The container that makes the editor inside it collaborative: gives it the open session, reports state changes, tracks the pointer when asked.
 //! Deliberately absent: any look of its own, and tokens or e-mail addresses; who one is comes from this device's key and profile.
-import { type MouseEvent, type ReactNode, useEffect, useRef } from "react";
+import { type MouseEvent, type ReactNode, useEffect, useMemo, useRef } from "react";
+import { throttled } from "../doc/throttle";
 import { SessionContext } from "../graph/model/session";
 import type { Collaboration } from "../hooks/useCollaboration";
 
@@ -20,7 +21,7 @@ export function CollaborativeEditor({ collaboration, onStateChange, trackPointer
   const { session, moveCursor, leaveCursor } = collaboration;
   const listener = useRef(onStateChange);
   listener.current = onStateChange;
-  const last = useRef(0);
+  const report = useMemo(() => throttled(POINTER_MS, moveCursor), [moveCursor]);
   useEffect(() => {
     if (!session) return;
     const hear = (update: Uint8Array, _: unknown, __: unknown, transaction: { local: boolean }) => listener.current?.(update, transaction.local);
@@ -28,15 +29,16 @@ export function CollaborativeEditor({ collaboration, onStateChange, trackPointer
     return () => session.doc.off("update", hear);
   }, [session]);
   const move = (event: MouseEvent<HTMLDivElement>) => {
-    const now = performance.now();
-    if (now - last.current < POINTER_MS) return;
-    last.current = now;
     const box = event.currentTarget.getBoundingClientRect();
-    moveCursor(Math.round(event.clientX - box.left), Math.round(event.clientY - box.top));
+    report(Math.round(event.clientX - box.left), Math.round(event.clientY - box.top));
+  };
+  const leave = () => {
+    report.cancel();
+    leaveCursor();
   };
   return (
     <SessionContext.Provider value={session}>
-      {trackPointer ? <div className="grow" onMouseMove={move} onMouseLeave={leaveCursor}>{children}</div> : children}
+      {trackPointer ? <div className="grow" onMouseMove={move} onMouseLeave={leave}>{children}</div> : children}
     </SessionContext.Provider>
   );
 }

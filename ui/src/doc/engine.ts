@@ -16,6 +16,7 @@ export interface OpenDocument {
 export interface Engine {
   /** Fails with a `BackendError`. */
   call: <T = unknown>(method: string, params?: Record<string, unknown>) => Promise<T>;
+  saveFile: (name: string, content: Uint8Array) => Promise<string>;
   listen: (listener: (event: EngineEvent) => void) => () => void;
   /** Opens a workspace's document. `replaced` is called when the engine starts a new session for it: the caller takes the new one. */
   open: (workspace: string, replaced: (next: OpenDocument, reason: string) => void) => Promise<OpenDocument>;
@@ -33,6 +34,7 @@ export function engineOver(backend: Backend): Engine {
         (value) => value as T,
         (error: unknown) => Promise.reject(BackendError.from(error)),
       ),
+    saveFile: (name, content) => backend.saveFile(name, content),
     listen: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

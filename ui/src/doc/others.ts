@@ -3,9 +3,21 @@
 import { Awareness } from "y-protocols/awareness";
 import type * as Y from "yjs";
 import type { OtherState } from "../backend/frames";
+import { textOf } from "./plain";
 
 /** The own state goes out at most 25 times a second, and never while the last one is still on its way. */
 export const AWARENESS_MS = 40;
+
+const GREY = "#77766e";
+const MAX_NAME = 60;
+
+/** What editors such as CodeMirror put into styles and labels: the signed name where the engine gave one, and a plain colour. */
+function tame(state: Record<string, unknown>): Record<string, unknown> {
+  const user = (typeof state.user === "object" && state.user ? state.user : {}) as Record<string, unknown>;
+  const wanted = textOf(state.color) || textOf(user.color);
+  const color = /^#[0-9a-f]{6}$/i.test(wanted) ? wanted : GREY;
+  return { name: (textOf(state.name) || textOf(user.name, "?")).slice(0, MAX_NAME), color, colorLight: `${color}33` };
+}
 
 /** More instances than this are not shown; ten people with three windows each are far below it. */
 const MAX_OTHERS = 512;
@@ -34,7 +46,7 @@ export class Others {
     const client = before?.client ?? this.next++;
     if (state) {
       this.known.set(key, { client, device, instance });
-      this.awareness.states.set(client, { ...state, device });
+      this.awareness.states.set(client, { ...state, device, ...(state.user ? { user: tame(state) } : {}) });
     } else {
       this.known.delete(key);
       this.awareness.states.delete(client);

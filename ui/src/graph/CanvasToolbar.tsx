@@ -38,7 +38,7 @@ export function CanvasToolbar({ actions }: { actions: Actions }) {
             <span className="toolbar__line" />
           </>
         )}
-        <IconButton label={t.zoomOut} keys="−" side="top" onClick={() => void flow.zoomOut()}><Minus size={16} /></IconButton>
+        <IconButton label={t.zoomOut} keys="−" side="top" data-testid="zoom-out" onClick={() => void flow.zoomOut()}><Minus size={16} /></IconButton>
         <Button kind="quiet" className="toolbar__zoom" aria-label={t.zoomReset(Math.round(zoom * 100))} onClick={() => void flow.zoomTo(1, { duration: 150 })}>{Math.round(zoom * 100)} %</Button>
         <IconButton label={t.zoomIn} keys="+" side="top" onClick={() => void flow.zoomIn()}><Plus size={16} /></IconButton>
         <IconButton label={t.fit} keys="1" side="top" data-testid="fit" onClick={() => void flow.fitView({ duration: 200, padding: 0.12 })}><Maximize size={16} /></IconButton>

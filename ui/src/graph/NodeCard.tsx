@@ -24,7 +24,7 @@ export const NodeCard = memo(function NodeCard({ id }: NodeProps) {
   const finding = useFinding(id);
   const [unfolded, setUnfolded] = useState(false);
   if (!node) return null;
-  const category = categoryOf(node.type);
+  const category = categoryOf(node.type, node.ports);
   const Icon = ICONS[category];
   const { inputs, outputs } = portsOf(node, wiring.usedIn, wiring.usedOut);
   const rows = Math.max(inputs.length, outputs.length);

@@ -2,13 +2,14 @@
 import { Background, BackgroundVariant, type Connection, type Edge, type FinalConnectionState, MiniMap, type Node, ReactFlow, SelectionMode, useReactFlow, useStore } from "@xyflow/react";
 import { type MouseEvent, useCallback, useEffect, useMemo, useRef } from "react";
 import { toast } from "sonner";
+import { throttled } from "../doc/throttle";
 import { text } from "../text";
 import { CanvasEmpty } from "./CanvasEmpty";
 import { CanvasToolbar } from "./CanvasToolbar";
 import { CursorDisplay } from "./CursorDisplay";
 import { FollowFrame } from "./FollowFrame";
 import { FrameCard } from "./FrameCard";
-import { categoryOf } from "./model/catalogue";
+import { categoryAt } from "./model/catalogue";
 import { connect } from "./model/edits";
 import { refusal } from "./model/rules";
 import { useGraph, useSession } from "./model/session";
@@ -20,10 +21,15 @@ import { useActions } from "./useActions";
 import { useCanvasKeys } from "./useCanvasKeys";
 import { useFlowEdges } from "./useFlowEdges";
 import { useFlowNodes } from "./useFlowNodes";
+import { useInverseZoom } from "./useInverseZoom";
 
 const NODE_TYPES = { step: NodeCard, sticky: StickyCard, frame: FrameCard };
 const POINTER_REPORT_MS = 40;
+/** Below the first zoom names are all that can be read, below the second not even those. */
 const FAR_BELOW = 0.45;
+const MAP_BELOW = 0.22;
+/** A pipeline that fits only below this zoom opens at its beginning instead, at a size that can be read. */
+const READABLE = 0.3;
 /** Above this many nodes only those in view are in the page. */
 const VIRTUAL_ABOVE = 150;
 
@@ -36,9 +42,17 @@ export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
   const actions = useActions(select);
   const selectAll = useCallback(() => select([...graph.nodes().keys(), ...graph.stickies().keys()]), [select, graph]);
   useCanvasKeys(actions, selectAll);
-  const far = useStore((state) => state.transform[2] < FAR_BELOW);
+  const goTo = useCanvas((state) => state.goTo);
+  useEffect(() => {
+    if (!goTo) return;
+    useCanvas.getState().set({ goTo: null });
+    select(goTo);
+    void flow.fitView({ nodes: goTo.map((id) => ({ id })), duration: 250, padding: 0.4, maxZoom: 1 });
+  }, [goTo, select, flow]);
+  const detail = useStore((state) => (state.transform[2] < MAP_BELOW ? "map" : state.transform[2] < FAR_BELOW ? "far" : "near"));
+  const pane = useRef<HTMLDivElement>(null);
+  useInverseZoom(pane);
   const empty = useGraph((one) => one.nodes().size + one.stickies().size === 0);
-  const lastPointer = useRef(0);
 
   const onConnect = useCallback((ends: Connection) => {
     const full = { source: ends.source, target: ends.target, sourcePort: ends.sourceHandle ?? "out", targetPort: ends.targetHandle ?? "in" };
@@ -57,14 +71,15 @@ export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
     presence.publish("selection", chosen.map((node) => node.id));
   }, [presence]);
 
-  const onMouseMove = (event: MouseEvent) => {
-    const now = performance.now();
-    if (now - lastPointer.current < POINTER_REPORT_MS) return;
-    lastPointer.current = now;
-    const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
+  const report = useMemo(() => throttled(POINTER_REPORT_MS, (x: number, y: number) => {
+    const at = flow.screenToFlowPosition({ x, y }, { snapToGrid: false });
     presence.publish("pointer", { x: Math.round(at.x), y: Math.round(at.y) });
+  }), [flow, presence]);
+  const onMouseLeave = () => {
+    report.cancel();
+    presence.publish("pointer", null);
   };
-  useEffect(() => () => useCanvas.getState().set({ nodes: [], edges: [], renaming: null, following: null, paletteAt: null }), []);
+  useEffect(() => () => useCanvas.getState().set({ nodes: [], edges: [], renaming: null, following: null, paletteAt: null, goTo: null, commands: null }), []);
   const onMoveEnd = useCallback((_: unknown, view: { x: number; y: number; zoom: number }) => {
     const pane = document.querySelector(".canvas")?.getBoundingClientRect();
     if (pane) presence.publish("viewport", { x: Math.round((pane.width / 2 - view.x) / view.zoom), y: Math.round((pane.height / 2 - view.y) / view.zoom), zoom: Number(view.zoom.toFixed(3)) });
@@ -72,11 +87,19 @@ export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
   const onDoubleClick = (event: MouseEvent) => {
     if (writable && event.target instanceof Element && event.target.classList.contains("react-flow__pane")) useCanvas.getState().set({ paletteAt: flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }) });
   };
-  const miniColour = useCallback((node: Node) => (node.type === "step" ? `var(--cat-${categoryOf(graph.node(node.id)?.type ?? "")})` : "var(--line-strong)"), [graph]);
+  const openView = useCallback(() => {
+    const all = flow.getNodesBounds(flow.getNodes());
+    const box = pane.current?.getBoundingClientRect();
+    if (!box || all.width === 0) return;
+    const zoom = Math.min(1, (box.width * 0.88) / all.width, (box.height * 0.88) / all.height);
+    if (zoom >= READABLE) void flow.fitView({ padding: 0.12, maxZoom: 1 });
+    else void flow.setViewport({ x: 48 - all.x * 0.5, y: box.height / 2 - (all.y + all.height / 2) * 0.5, zoom: 0.5 });
+  }, [flow]);
+  const miniColour = useCallback((node: Node) => (node.type === "step" ? `var(--cat-${categoryAt(graph, node.id)})` : "var(--line-strong)"), [graph]);
   const proOptions = useMemo(() => ({ hideAttribution: true }), []);
 
   return (
-    <div className="canvas" data-zoom={far ? "far" : "near"} data-testid="canvas" onMouseMove={onMouseMove} onMouseLeave={() => presence.publish("pointer", null)} onDoubleClick={onDoubleClick}>
+    <div className="canvas" ref={pane} data-zoom={detail} data-testid="canvas" onMouseMove={(event) => report(event.clientX, event.clientY)} onMouseLeave={onMouseLeave} onDoubleClick={onDoubleClick}>
       <ReactFlow
         nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} colorMode={theme} proOptions={proOptions}
         onNodesChange={onNodesChange} onEdgesChange={onEdgesChange} onConnect={onConnect} onConnectEnd={onConnectEnd}
@@ -84,7 +107,7 @@ export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
         nodesDraggable={writable} nodesConnectable={writable} edgesReconnectable={false} deleteKeyCode={null}
         selectionOnDrag selectionMode={SelectionMode.Partial} panOnDrag={[1, 2]} panOnScroll zoomOnDoubleClick={false} selectNodesOnDrag={false}
         multiSelectionKeyCode={["Shift", "Control", "Meta"]} connectionRadius={24} minZoom={0.1} maxZoom={2.5} snapToGrid snapGrid={[4, 4]}
-        fitView fitViewOptions={{ padding: 0.12, maxZoom: 1 }} onlyRenderVisibleElements={nodes.length > VIRTUAL_ABOVE} elevateNodesOnSelect={false}
+        onInit={openView} onlyRenderVisibleElements={nodes.length > VIRTUAL_ABOVE} elevateNodesOnSelect={false}
         aria-label={text.canvas.label}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />

@@ -18,7 +18,7 @@ export function StepPalette({ onPick }: { onPick: (step: StepType, at: Point | n
     const seen = new Map<string, StepType>();
     for (const node of nodes.values()) {
       if (stepType(node.type) || seen.has(node.type)) continue;
-      seen.set(node.type, { type: node.type, label: typeName(node.type), category: categoryOf(node.type), inputs: node.ports?.inputs ?? [{ name: "in" }], outputs: node.ports?.outputs ?? [{ name: "out" }] });
+      seen.set(node.type, { type: node.type, label: typeName(node.type), category: categoryOf(node.type, node.ports), inputs: node.ports?.inputs ?? [{ name: "in" }], outputs: node.ports?.outputs ?? [{ name: "out" }] });
     }
     return [...seen.values()].sort((a, b) => a.label.localeCompare(b.label));
   }, [at, nodes]);

@@ -31,7 +31,6 @@ export function useCanvasKeys(actions: Actions, selectAll: () => void) {
       v: () => void actions.paste(),
       d: actions.duplicate,
       a: selectAll,
-      k: () => useCanvas.getState().set({ paletteAt: "centre" }),
     };
     const press = (event: KeyboardEvent) => {
       if (event.target instanceof Element && event.target.closest(FIELDS)) return;

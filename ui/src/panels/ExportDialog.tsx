@@ -6,23 +6,24 @@ import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
 import { Segmented } from "../components/Segmented";
 import { text } from "../text";
-import { useQuery } from "./engine";
+import { messageOf, useEngine, useQuery } from "./engine";
 
 export function ExportDialog({ workspace, name, onClose }: { workspace: string; name: string; onClose: () => void }) {
+  const engine = useEngine();
   const [format, setFormat] = useState<"json" | "ga">("json");
   const { data, error } = useQuery<{ content: string }>("pipeline.export", { workspace, format });
   const t = text.exporting;
   const content = data?.content ?? "";
-  const save = () => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([content], { type: "application/json" }));
-    link.download = `${name.replace(/[^\p{L}\p{N}_-]+/gu, "-").slice(0, 80) || "pipeline"}.${format}`;
-    link.click();
-    URL.revokeObjectURL(link.href);
-  };
+  const save = () => engine.saveFile(`${name}.${format}`, new TextEncoder().encode(content)).then(
+    (path) => {
+      toast.success(t.saved, { description: path });
+      onClose();
+    },
+    (failure: unknown) => toast.error(messageOf(failure)),
+  );
   const copy = () => navigator.clipboard?.writeText(content).then(() => toast.success(t.copied), () => undefined);
   return (
-    <Dialog open onClose={onClose} title={t.title} width={560} closeLabel={text.close} testId="export-dialog" footer={<><Button onClick={() => void copy()} disabled={!content}>{t.copy}</Button><Button kind="primary" onClick={save} disabled={!content} data-testid="export-save">{t.save}</Button></>}>
+    <Dialog open onClose={onClose} title={t.title} width={560} closeLabel={text.close} testId="export-dialog" footer={<><Button onClick={() => void copy()} disabled={!content}>{t.copy}</Button><Button kind="primary" onClick={() => void save()} disabled={!content} data-testid="export-save">{t.save}</Button></>}>
       <div><Segmented label={t.format} value={format} options={[{ value: "json", label: "OmniScope JSON" }, { value: "ga", label: "Galaxy .ga" }]} onChange={setFormat} /></div>
       {error ? <Callout tone="danger">{error}</Callout> : <textarea className="input mono" readOnly rows={14} aria-label={t.title} value={content.slice(0, 20_000)} data-testid="export-text" />}
     </Dialog>

@@ -6,6 +6,7 @@ import { text } from "../text";
 import { IssueList } from "./IssueList";
 import { MultiInspector } from "./MultiInspector";
 import { NodeInspector } from "./NodeInspector";
+import { Outline } from "./Outline";
 import { WorkspaceFacts } from "./WorkspaceFacts";
 
 /** The editor is a third of the bundle: it loads with the first selected step. */
@@ -32,6 +33,7 @@ export function Inspector() {
         <>
           <WorkspaceFacts />
           <IssueList />
+          <Outline />
         </>
       )}
     </aside>

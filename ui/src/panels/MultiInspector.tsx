@@ -11,7 +11,7 @@ export function MultiInspector({ ids, total }: { ids: readonly string[]; total: 
   for (const id of ids) {
     const node = nodes.get(id);
     if (!node) continue;
-    const category = categoryOf(node.type);
+    const category = categoryOf(node.type, node.ports);
     counts.set(category, (counts.get(category) ?? 0) + 1);
     if (node.disabled) disabled += 1;
   }

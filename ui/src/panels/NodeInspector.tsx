@@ -23,7 +23,7 @@ export function NodeInspector({ id }: { id: string }) {
         <EditableText className="title-input" value={node.label} required disabled={!writable} aria-label={t.name} data-testid="node-label" onCommit={(label) => setNodeFact(doc, id, "label", label)} onFocus={() => presence.publish("editing", { node: id, what: "name" })} onBlur={() => presence.publish("editing", null)} />
         <dl className="facts">
           <dt>{t.kind}</dt>
-          <dd className="row"><span className="dot" style={{ background: `var(--cat-${categoryOf(node.type)})` }} />{text.category[categoryOf(node.type)]}</dd>
+          <dd className="row"><span className="dot" style={{ background: `var(--cat-${categoryOf(node.type, node.ports)})` }} />{text.category[categoryOf(node.type, node.ports)]}</dd>
           <dt>{t.type}</dt>
           <dd className="truncate selectable" title={node.type}>{typeName(node.type)}</dd>
           <dt>{t.version}</dt>

@@ -10,9 +10,8 @@ import type { Member, Peer } from "./engine";
 const MAX_SHOWN = 5;
 
 export function UserPresence({ members, peers }: { members: readonly Member[]; peers: readonly Peer[] }) {
-  const others = useRoster();
+  const people = useRoster();
   const following = useCanvas((state) => state.following);
-  const people = [...new Map(others.map((one) => [one.device, one])).values()];
   const shown = people.length > MAX_SHOWN ? people.slice(0, MAX_SHOWN - 1) : people;
   const rest = people.slice(shown.length);
   if (people.length === 0) return null;

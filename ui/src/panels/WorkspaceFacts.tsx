@@ -24,7 +24,6 @@ export function WorkspaceFacts() {
         <span className="field__label">{t.description}</span>
         <EditableText className="input" value={typeof meta.description === "string" ? meta.description : ""} disabled={!writable} placeholder={t.descriptionHint} data-testid="workspace-description" onCommit={(value) => setMeta(doc, "description", value)} />
       </label>
-      <p className="muted">{t.nothing}</p>
     </section>
   );
 }

@@ -33,7 +33,7 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
         {workspaces?.map((one) => (
           <li key={one.workspace} className="workspace" data-active={one.workspace === active}>
             <button type="button" className="workspace__open" aria-current={one.workspace === active ? "true" : undefined} data-testid="workspace-item" data-workspace={one.workspace} onClick={() => onOpen(one.workspace)}>
-              <span className="workspace__name row"><span className="truncate">{one.name || t.unnamed}</span>{one.online > 1 && <span className="dot dot--ok" title={t.online(one.online)} />}</span>
+              <span className="workspace__name row"><span className="truncate">{one.name || t.unnamed}</span>{one.status === "member" && one.online > 1 && <span className="dot dot--ok" title={t.online(one.online)} />}</span>
               <span className="workspace__meta truncate">
                 {one.status === "pending" ? t.pending : one.status === "removed" ? t.removed : (
                   <>

@@ -16,6 +16,9 @@ describe("statusSentence", () => {
   it("says saving until it is saved", () => {
     expect(statusSentence({ saved: false, unsent: 0, online: true, peers: [] }, true, now).parts[0]).toBe("Saving…");
   });
+  it("does not call work unsent that nobody waits for", () => {
+    expect(statusSentence({ saved: true, unsent: 2, online: true, peers: [] }, true, now, true)).toEqual({ tone: "ok", parts: ["Saved on this computer", "nobody else is a member yet"] });
+  });
   it("says offline when the network is off", () => {
     expect(statusSentence({ saved: true, unsent: 0, online: true, peers: [] }, false, now).parts).toEqual(["Saved on this computer", "Offline"]);
   });

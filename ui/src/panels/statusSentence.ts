@@ -8,12 +8,14 @@ export interface Status { tone: "ok" | "warn" | "danger"; parts: string[] }
 /** At most this many people are named; more would not be read. */
 const MAX_NAMED = 3;
 
-export function statusSentence(sync: SyncState | null, network: boolean, now: number): Status {
+/** `alone` says that nobody else is a member yet: then nothing waits for anybody. */
+export function statusSentence(sync: SyncState | null, network: boolean, now: number, alone = false): Status {
   const t = text.status;
   const parts: string[] = [];
   if (!sync || sync.saved) parts.push(t.saved);
   else parts.push(t.saving);
   if (!network || sync?.online === false) parts.push(t.offline);
+  if (alone) return { tone: sync && !sync.saved ? "warn" : "ok", parts: [...parts, t.onlyYou] };
   if (sync && sync.unsent > 0) parts.push(t.unsent(sync.unsent));
   const peers = sync?.peers ?? [];
   const level = peers.filter((peer) => peer.behind === 0);

@@ -7,6 +7,22 @@ const STEPS: readonly [limit: number, size: number, unit: Intl.RelativeTimeForma
   [Number.POSITIVE_INFINITY, 7 * 86_400, "week"],
 ];
 
+/** "Today", "Yesterday", or the date; empty for what is no time. */
+export function sayDay(iso: string | null | undefined, now: number): string {
+  const at = new Date(iso ?? Number.NaN);
+  if (Number.isNaN(at.getTime())) return "";
+  const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return at.toLocaleDateString("en", { day: "numeric", month: "long", ...(at.getFullYear() === new Date(now).getFullYear() ? {} : { year: "numeric" }) });
+}
+
+/** The hour and minute by this computer's clock. */
+export function sayHour(iso: string | null | undefined): string {
+  const at = new Date(iso ?? Number.NaN);
+  return Number.isNaN(at.getTime()) ? "" : at.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+}
+
 /** "5 min ago", "in 7 days"; "just now" within a minute; empty for what is no time. */
 export function sayTime(iso: string | undefined, now: number): string {
   const at = iso ? Date.parse(iso) : Number.NaN;

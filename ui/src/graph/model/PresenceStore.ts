@@ -4,19 +4,23 @@ import { textOf } from "../../doc/plain";
 import type { Point } from "../geometry";
 import { pair } from "./snapshot";
 
+export interface AwarenessChanges { added: readonly number[]; updated: readonly number[]; removed: readonly number[] }
+
 /** What this module needs of an y-protocols awareness. */
 export interface AwarenessLike {
   clientID: number;
   getStates(): Map<number, Record<string, unknown>>;
   getLocalState(): Record<string, unknown> | null;
   setLocalStateField(field: string, value: unknown): void;
-  on(event: "change", listener: () => void): void;
-  off(event: "change", listener: () => void): void;
+  on(event: "change", listener: (changes: AwarenessChanges) => void): void;
+  off(event: "change", listener: (changes: AwarenessChanges) => void): void;
 }
 
 export interface Presence {
   key: string;
   device: string;
+  /** Whether this is somebody at a window, not a peer that merely runs. */
+  atWindow: boolean;
   name: string;
   color: string;
   status: "online" | "idle" | "away";
@@ -51,7 +55,7 @@ export class PresenceStore {
   };
 
   readonly others = () => this.people;
-  /** The same people; another array only when somebody came, went or changed name, colour or status. Pointers in it may be old. */
+  /** One entry a person, of the window if there is one; another array only when somebody came, went or changed name, colour or status. Pointers in it may be old. */
   readonly roster = () => this.inRoom;
   readonly dragging = () => this.drags;
   /** Those who select or edit this node; the same array as long as nobody's state about it changed. */
@@ -77,7 +81,9 @@ export class PresenceStore {
     return person;
   }
 
-  private readonly read = () => {
+  private readonly read = (changes?: AwarenessChanges) => {
+    // The own pointer moves many times a second, and nobody here looks at it.
+    if (changes && [changes.added, changes.updated, changes.removed].every((ids) => ids.every((id) => id === this.awareness.clientID))) return;
     const people: Presence[] = [];
     const drags = new Map<string, Point>();
     for (const [client, state] of this.awareness.getStates()) {
@@ -90,7 +96,8 @@ export class PresenceStore {
     }
     this.people = people.sort((a, b) => a.name.localeCompare(b.name) || a.key.localeCompare(b.key));
     for (const client of [...this.known.keys()]) if (!this.awareness.getStates().has(client)) this.known.delete(client);
-    if (rosterKey(people) !== rosterKey(this.inRoom)) this.inRoom = this.people;
+    const roster = oneEach(this.people);
+    if (rosterKey(roster) !== rosterKey(this.inRoom)) this.inRoom = roster;
     this.drags = drags.size === 0 && this.drags.size === 0 ? this.drags : drags;
     this.onNodes = shareNodes(this.onNodes, people);
     for (const listener of [...this.listeners]) listener();
@@ -98,6 +105,19 @@ export class PresenceStore {
 }
 
 const NOBODY: Presence[] = [];
+
+const LIVELINESS = { online: 2, idle: 1, away: 0 } as const;
+
+/** One person may be at several windows, and run a peer besides: the liveliest window speaks for them. */
+function oneEach(people: readonly Presence[]): Presence[] {
+  const rank = (one: Presence) => (one.atWindow ? 10 : 0) + LIVELINESS[one.status];
+  const best = new Map<string, Presence>();
+  for (const one of people) {
+    const known = best.get(one.device);
+    if (!known || rank(one) > rank(known)) best.set(one.device, one);
+  }
+  return [...best.values()];
+}
 
 const rosterKey = (people: Presence[]): string => JSON.stringify(people.map((one) => [one.key, one.name, one.color, one.status]));
 
@@ -129,11 +149,14 @@ function readPresence(client: number, state: Record<string, unknown>): Presence 
   const pointer = state.pointer as { x?: unknown; y?: unknown } | null | undefined;
   const viewport = state.viewport as { x?: unknown; y?: unknown; zoom?: unknown } | null | undefined;
   const status = state.status === "idle" || state.status === "away" ? state.status : "online";
+  // The engine adds name and colour of the signed profile; what the other window says of itself is only a fallback.
+  const name = textOf(state.name) || textOf(user.name);
   return {
     key: `${device}:${client}`,
     device,
-    name: (typeof user.name === "string" && user.name.trim() ? user.name : "?").slice(0, MAX_NAME),
-    color: safeColour(user.color),
+    atWindow: Boolean(state.user),
+    name: (name.trim() ? name : "?").slice(0, MAX_NAME),
+    color: safeColour(typeof state.color === "string" ? state.color : user.color),
     status,
     pointer: pointer && typeof pointer.x === "number" ? pair([pointer.x, pointer.y], [0, 0]) : null,
     selection: Array.isArray(state.selection) ? state.selection.filter((one): one is string => typeof one === "string").slice(0, MAX_SELECTION) : [],

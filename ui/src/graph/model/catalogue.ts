@@ -1,5 +1,5 @@
 //! The step types that the palette offers, how each looks, and which ports a step shows. Deliberately absent: parameters' schemas.
-import type { NodeView, Port } from "./snapshot";
+import type { NodeView, Port, Ports } from "./snapshot";
 
 export type Category = "data" | "prepare" | "quality" | "integrate" | "model" | "view" | "tool";
 
@@ -43,8 +43,29 @@ export const isPlaceholder = (type: string): boolean => !BY_TYPE.has(type) && !i
 
 const isSource = (type: string): boolean => /^(galaxy[:.])?(data_input|data_collection_input|parameter_input)$/.test(type);
 
-export function categoryOf(type: string): Category {
-  return BY_TYPE.get(type)?.category ?? (isSource(type) ? "data" : "tool");
+/** What well-known tools do, by words of their names; the first that fits. A guess for the eye: nothing depends on it. */
+const HABITS: readonly [RegExp, Category][] = [
+  [/fastqc|multiqc|busco|quast|merqury|rseqc|qualimap|picard_collect|quality|infer_exp|(^|[^a-z])qc([^a-z]|$)|flagstat|compleasm|krona/, "quality"],
+  [/plot|volcano|heatmap|visual|circos|jbrowse|igv|pretext_snapshot|ggplot|umap|tsne/, "view"],
+  [/deseq|edger|limma|train|classif|regress|xgboost|forest|cluster|enrich|kraken|metaphlan|call(er|ing)?|assembl|megahit|spades|hifiasm|salmon|kallisto|htseq|featurecounts|stringtie|macs2/, "model"],
+  [/star|bwa|bowtie|hisat|minimap|align|mapp?(er|ing)|join|merge|concat|collapse|multi_?join|integrate|mofa/, "integrate"],
+  [/fastp|trim|cutadapt|filter|sort|dedup|duplicates|normal|convert|replace|cut|grep|awk|table|column|text|tp_|param|pick|split|extract|select|samtools|bedtools|sed/, "prepare"],
+];
+
+/** The category of a type; a step with outputs alone is a source of data, whatever it is called. */
+export function categoryOf(type: string, ports: Ports | null = null): Category {
+  const known = BY_TYPE.get(type);
+  if (known && type !== GENERIC) return known.category;
+  if (isSource(type) || (ports && ports.inputs.length === 0 && ports.outputs.length > 0)) return "data";
+  if (type === GENERIC) return "tool";
+  const name = typeName(type).toLowerCase();
+  return HABITS.find(([habit]) => habit.test(name))?.[1] ?? "tool";
+}
+
+/** The category of a step of this graph; that of an unknown tool when it is gone. */
+export function categoryAt(graph: { node: (id: string) => NodeView | undefined }, id: string): Category {
+  const node = graph.node(id);
+  return categoryOf(node?.type ?? "", node?.ports ?? null);
 }
 
 /** Galaxy tool ids are addresses of a tool shed; the last parts name tool and version. */

@@ -8,6 +8,10 @@ interface CanvasState {
   following: string | null;
   showCursors: boolean;
   paletteAt: { x: number; y: number } | "centre" | null;
+  /** What the canvas is asked to select and show; it answers by making this null. */
+  goTo: readonly string[] | null;
+  /** The one menu for everything: `find` looks for steps only. */
+  commands: "all" | "find" | null;
   set: (patch: Partial<Omit<CanvasState, "set">>) => void;
 }
 
@@ -18,5 +22,7 @@ export const useCanvas = create<CanvasState>((set) => ({
   following: null,
   showCursors: true,
   paletteAt: null,
+  goTo: null,
+  commands: null,
   set: (patch) => set(patch),
 }));

@@ -1,0 +1,64 @@
+//! The commands of the command menu. A viewer's list holds nothing that edits.
+import { ArrowDownToLine, ArrowUpFromLine, Ban, Copy, Crosshair, Eye, FolderOpen, History, Image, Keyboard, Link2, Maximize, Moon, Network, Plus, Redo2, Save, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
+import { useReactFlow } from "@xyflow/react";
+import { useMemo } from "react";
+import { useSession } from "../graph/model/session";
+import { useCanvas } from "../graph/model/uiState";
+import { useActions } from "../graph/useActions";
+import type { Summary } from "../panels/engine";
+import { text } from "../text";
+import type { MenuCommand } from "./CommandMenu";
+import type { DialogName } from "./dialogs";
+
+export interface WindowCommands {
+  onDialog: (name: DialogName) => void;
+  onSaveVersion: () => void;
+  onTheme: () => void;
+  onNetwork: () => void;
+  onOpen: (workspace: string) => void;
+  workspaces: readonly Summary[];
+}
+
+const SIZE = 16;
+
+export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpen, workspaces }: WindowCommands): MenuCommand[] {
+  const { writable, workspace } = useSession();
+  const actions = useActions();
+  const flow = useReactFlow();
+  return useMemo(() => {
+    const t = text.commands;
+    const selected = () => useCanvas.getState().nodes.length > 0;
+    const editing: MenuCommand[] = [
+      { id: "add-step", title: text.canvas.addStep, group: "edit", keys: "A", icon: <Plus size={SIZE} />, run: () => useCanvas.getState().set({ paletteAt: "centre" }) },
+      { id: "add-note", title: text.canvas.addNote, group: "edit", keys: "S", icon: <StickyNote size={SIZE} />, run: actions.addNote },
+      { id: "tidy", title: text.canvas.tidy, group: "edit", keys: "⇧ T", words: "layout arrange", icon: <Network size={SIZE} />, run: actions.tidyUp },
+      { id: "undo", title: text.top.undo, group: "edit", keys: "Ctrl Z", icon: <Undo2 size={SIZE} />, run: actions.undo },
+      { id: "redo", title: text.top.redo, group: "edit", keys: "Ctrl ⇧ Z", icon: <Redo2 size={SIZE} />, run: actions.redo },
+      ...(selected() ? [
+        { id: "duplicate", title: t.duplicate, group: "edit" as const, keys: "Ctrl D", icon: <Copy size={SIZE} />, run: actions.duplicate },
+        { id: "disable", title: t.disable, group: "edit" as const, keys: "D", icon: <Ban size={SIZE} />, run: actions.toggleDisabled },
+        { id: "delete", title: t.delete, group: "edit" as const, keys: "Del", icon: <Trash2 size={SIZE} />, run: actions.remove },
+      ] : []),
+      { id: "import", title: text.top.import, group: "workspace", words: "galaxy ga json file", icon: <ArrowDownToLine size={SIZE} />, run: () => onDialog("import") },
+      { id: "save-version", title: text.top.saveVersion, group: "workspace", keys: "Ctrl S", words: "snapshot", icon: <Save size={SIZE} />, run: onSaveVersion },
+    ];
+    const looking: MenuCommand[] = [
+      { id: "fit", title: text.canvas.fit, group: "view", keys: "1", words: "zoom all", icon: <Maximize size={SIZE} />, run: () => void flow.fitView({ duration: 200, padding: 0.12 }) },
+      { id: "zoom-selection", title: t.zoomSelection, group: "view", icon: <Crosshair size={SIZE} />, run: () => actions.frame(useCanvas.getState().nodes) },
+      { id: "cursors", title: t.cursors, group: "view", words: "pointers", icon: <Eye size={SIZE} />, run: () => useCanvas.getState().set({ showCursors: !useCanvas.getState().showCursors }) },
+      { id: "theme", title: text.top.theme, group: "view", words: "dark light appearance", icon: <Moon size={SIZE} />, run: onTheme },
+      { id: "shortcuts", title: text.top.shortcuts, group: "view", keys: "?", icon: <Keyboard size={SIZE} />, run: () => onDialog("shortcuts") },
+      { id: "share", title: t.share, group: "workspace", words: "invite people members link", icon: <UserPlus size={SIZE} />, run: () => onDialog("share") },
+      { id: "history", title: text.top.versions, group: "workspace", words: "versions changes restore", icon: <History size={SIZE} />, run: () => onDialog("versions") },
+      { id: "export", title: text.top.export, group: "workspace", words: "galaxy ga json file save", icon: <ArrowUpFromLine size={SIZE} />, run: () => onDialog("export") },
+      { id: "picture", title: text.top.picture, group: "workspace", words: "svg png image figure export", icon: <Image size={SIZE} />, run: () => onDialog("picture") },
+      { id: "network", title: t.network, group: "workspace", words: "offline online", icon: <Wifi size={SIZE} />, run: onNetwork },
+      { id: "join", title: text.workspaces.join, group: "workspace", icon: <Link2 size={SIZE} />, run: () => onDialog("join") },
+      { id: "settings", title: text.top.settings, group: "workspace", words: "name colour profile", icon: <Settings size={SIZE} />, run: () => onDialog("settings") },
+    ];
+    const others: MenuCommand[] = workspaces.filter((one) => one.workspace !== workspace && one.status !== "removed").map((one) => (
+      { id: `open-${one.workspace}`, title: one.name || text.workspaces.unnamed, group: "open", words: t.openWords, icon: <FolderOpen size={SIZE} />, run: () => onOpen(one.workspace) }
+    ));
+    return [...(writable ? editing : []), ...looking, ...others];
+  }, [writable, workspace, workspaces, actions, flow, onDialog, onSaveVersion, onTheme, onNetwork, onOpen]);
+}
