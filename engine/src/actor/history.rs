@@ -157,7 +157,7 @@ fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
         Body::Admit { redemption, .. } => ("joined", json!({"subject": space.person_json(&redemption.device)})),
         Body::Leave => ("left", Value::Null),
         Body::Version { name } => ("version", json!({"version": op.id.to_string(), "name": name})),
-        Body::Open | Body::Profile { .. } | Body::Join | Body::Edit { .. } => ("", Value::Null),
+        Body::Open | Body::Profile { .. } | Body::Join | Body::Edit { .. } | Body::Newer { .. } => ("", Value::Null),
     }
 }
 

@@ -44,6 +44,8 @@ export interface Methods {
   "workspace.delete": [In & { confirm: string }, unknown];
   "workspace.leave": [In, unknown];
   "workspace.members": [In, { members: Member[] }];
+  "member.role": [In & { member: string; role: Role }, unknown];
+  "member.remove": [In & { member: string }, unknown];
   "workspace.sync": [In & { wait_ms?: number }, { converged: boolean | null; peers: Peer[] }];
   "version.create": [In & { name: string }, { version: string; name: string }];
   "version.list": [In, { versions: Version[] }];

@@ -23,7 +23,7 @@ export function ShareDialog({ workspace, name, me, mayInvite, onClose }: ShareDi
       {mayInvite ? <InviteForm workspace={workspace} name={name} me={me} onMade={invites.reload} /> : <Callout>{t.ownerOnly}</Callout>}
       <section>
         <h3>{t.members}</h3>
-        <MemberList workspace={workspace} />
+        <MemberList workspace={workspace} manage={mayInvite} />
       </section>
       <OpenLinks workspace={workspace} invites={invites.data?.invites ?? []} onChange={invites.reload} />
     </Dialog>
