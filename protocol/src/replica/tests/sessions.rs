@@ -1,4 +1,4 @@
-//! Forks of a session, and what had seen them.
+//! Forks of a session, collisions of client ids, and what had seen the losers.
 
 use super::*;
 
@@ -136,4 +136,42 @@ fn a_refused_edit_takes_the_rest_of_its_session_along_even_what_only_deletes() {
         assert_eq!(alice.take(op), Ok(Received::New));
     }
     assert_eq!([&good, &bad, &later].map(|op| alice.replica.is_folded(&op.id)), [true, false, false]);
+}
+
+/// Two nonces under which Bob's sessions in Alice's workspace have one client id; found by a search of some 10^8 hashes.
+const COLLIDING: [u64; 2] = [778_731_446_454_843, 1_422_538_975_698_706];
+
+#[test]
+fn of_two_sessions_with_one_client_id_the_opening_with_the_lower_hash_counts() {
+    let (alice, bob) = alice_and_bob();
+    let workspace = bob.replica.workspace();
+    let sessions = COLLIDING.map(|n| {
+        let mut nonce = [40; 16];
+        nonce[..8].copy_from_slice(&n.to_le_bytes());
+        SessionId(nonce)
+    });
+    let [client, other] = sessions.map(|s| crate::op::client_id(&workspace, &id(BOB), &s));
+    assert_eq!(client, other, "the two collide");
+    let sign = |session, seq, prev: Option<OpId>, body| {
+        let deps = if seq == 0 { bob.heads() } else { Vec::new() };
+        Op::sign(Draft { workspace, session, seq, prev, deps, time_ms: NOW_MS, body }, &key(BOB))
+    };
+    let mut lines = sessions.map(|session| {
+        let open = sign(session, 0, None, Body::Open);
+        let name = format!("k{}", open.id.fmt_short());
+        let edit = sign(session, 1, Some(open.id), whole(set_meta(client, 0, &name)));
+        [open, edit]
+    });
+    lines.sort_by_key(|[open, _]| open.id);
+    let [[low, counts], [high, lost]] = &lines;
+    let mut states = Vec::new();
+    for order in [[low, counts, high, lost], [high, lost, low, counts], [high, low, lost, counts]] {
+        let mut peer = Peer::beside(CARA, &alice);
+        for op in order {
+            peer.take(op).unwrap();
+        }
+        assert!(peer.replica.is_folded(&counts.id) && peer.replica.is_lost(&lost.id));
+        states.push(state(&peer.replica));
+    }
+    assert!(states.iter().all(|s| *s == states[0]));
 }
