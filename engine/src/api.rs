@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// All verbs, in the order of `docs/api.md`; no other is carried out.
-pub const VERBS: [&str; 46] = [
+pub const VERBS: [&str; 49] = [
     "profile.show",
     "profile.set",
     "doctor",
@@ -33,6 +33,9 @@ pub const VERBS: [&str; 46] = [
     "version.list",
     "version.show",
     "version.restore",
+    "history.list",
+    "history.diff",
+    "history.restore",
     "invite.create",
     "invite.list",
     "invite.inspect",

@@ -30,4 +30,6 @@ mod two_homes;
 mod vectors;
 mod window;
 mod window_files;
+mod window_flows;
+mod window_opening;
 mod yjs_equal;

@@ -8,10 +8,10 @@ fn place_of(node: &str) -> String {
     format!("document.querySelector('.react-flow__node[data-id=\"{node}\"]')?.style.transform")
 }
 
-const NODES: &str = "document.querySelectorAll('.react-flow__node-step').length";
+pub(crate) const NODES: &str = "document.querySelectorAll('.react-flow__node-step').length";
 const EDGES: &str = "document.querySelectorAll('.react-flow__edge').length";
 
-async fn nodes_labelled(window: &Window, label: &str) -> String {
+pub(crate) async fn nodes_labelled(window: &Window, label: &str) -> String {
     let expression = format!(
         "[...document.querySelectorAll('.react-flow__node-step')].find((n) => n.querySelector('.node__label')?.innerText === {})?.dataset.id",
         json!(label)
@@ -20,7 +20,7 @@ async fn nodes_labelled(window: &Window, label: &str) -> String {
 }
 
 /// Waits until both pages give the same for an expression that is not empty.
-async fn same(ana: &Window, ben: &Window, what: &str, expression: &str) -> Value {
+pub(crate) async fn same(ana: &Window, ben: &Window, what: &str, expression: &str) -> Value {
     let deadline = std::time::Instant::now() + omniscope_tests::window::PATIENCE;
     loop {
         let (one, other) = (ana.value(expression).await, ben.value(expression).await);
@@ -35,17 +35,17 @@ async fn same(ana: &Window, ben: &Window, what: &str, expression: &str) -> Value
     }
 }
 
-fn node_css(node: &str) -> String {
+pub(crate) fn node_css(node: &str) -> String {
     format!(".react-flow__node[data-id=\"{node}\"]")
 }
 
-async fn select(window: &Window, node: &str) {
+pub(crate) async fn select(window: &Window, node: &str) {
     window.until("nobody drags", "!document.querySelector('.react-flow__node.dragging')").await;
     window.click(&format!("{} .node__label", node_css(node))).await;
     window.until("it is selected", &format!("document.querySelector('{}.selected') !== null", node_css(node))).await;
 }
 
-async fn add_step(window: &Window, search: &str) {
+pub(crate) async fn add_step(window: &Window, search: &str) {
     window.click(&id("add-step")).await;
     window.find(&id("palette-input")).await;
     window.type_text(search).await;
@@ -54,7 +54,7 @@ async fn add_step(window: &Window, search: &str) {
     window.until("the palette is closed", "!document.querySelector('[data-testid=\"palette-input\"]')").await;
 }
 
-async fn rename(window: &Window, node: &str, label: &str) {
+pub(crate) async fn rename(window: &Window, node: &str, label: &str) {
     select(window, node).await;
     window.fill(&id("node-label"), &format!("{label}\u{E007}")).await;
     window
@@ -65,14 +65,15 @@ async fn rename(window: &Window, node: &str, label: &str) {
         .await;
 }
 
-async fn meet(root: &std::path::Path) -> (RelayProcess, Window, Window) {
+/// Ana with the sample and Ben, whom she invited as `role`.
+pub(crate) async fn meet(root: &std::path::Path, role: &str) -> (RelayProcess, Window, Window) {
     let relay = RelayProcess::start(root);
     let ana = Window::open(&Setup::of("Ana", root).through(&relay)).await;
     let ben = Window::open(&Setup::of("Ben", root).through(&relay)).await;
     ana.click(&id("open-sample")).await;
     ana.until("the sample", &format!("{NODES} > 10")).await;
     ana.click(&id("share-open")).await;
-    ana.shot("share").await;
+    ana.click(&format!("{} [data-value=\"{}\"]", id("invite-role"), role.to_lowercase())).await;
     ana.click(&id("invite-create")).await;
     let link = ana.until("a link", "document.querySelector('[data-testid=\"invite-link\"]')?.value").await;
     assert!(link.as_str().unwrap().contains("omniscope://join#"), "{link}");
@@ -86,7 +87,7 @@ async fn meet(root: &std::path::Path) -> (RelayProcess, Window, Window) {
     paste(&ben, &id("join-link-input"), &message).await;
     ben.find(&id("join-summary")).await;
     let summary = ben.text(&id("join-summary")).await;
-    for expected in ["RNA-seq", "Editor", "Ana"] {
+    for expected in ["RNA-seq", role, "Ana"] {
         assert!(summary.contains(expected), "{expected} in {summary}");
     }
     assert_eq!(ben.value("document.querySelectorAll('[data-testid=\"workspace-item\"]').length").await, json!(0));
@@ -98,7 +99,7 @@ async fn meet(root: &std::path::Path) -> (RelayProcess, Window, Window) {
 }
 
 /// Puts text into a field at once, as pasting does.
-async fn paste(window: &Window, css: &str, text: &str) {
+pub(crate) async fn paste(window: &Window, css: &str, text: &str) {
     let script = "const e = document.querySelector(arguments[0]); e.focus(); \
         Object.getOwnPropertyDescriptor(e.constructor.prototype, 'value').set.call(e, arguments[1]); \
         e.dispatchEvent(new Event('input', { bubbles: true }));";
@@ -108,7 +109,7 @@ async fn paste(window: &Window, css: &str, text: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_windows_edit_one_pipeline_online_and_offline() {
     let root = tempfile::tempdir().unwrap();
-    let (_relay, ana, ben) = meet(root.path()).await;
+    let (_relay, ana, ben) = meet(root.path(), "Editor").await;
     for (window, other) in [(&ana, "Ben"), (&ben, "Ana")] {
         window.find(&format!("[data-testid=\"presence-avatar\"][data-name=\"{other}\"]")).await;
     }

@@ -332,6 +332,23 @@ impl Window {
         path
     }
 
+    /// The serious findings of axe-core on what the window shows now, one a line.
+    pub async fn accessibility(&self) -> String {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
+        let source = std::fs::read_to_string(&source).expect("the npm packages of ui are installed: make ui");
+        if self.value("typeof window.axe === 'object'").await != json!(true) {
+            self.run(&source, vec![]).await;
+        }
+        let script = "const done = arguments[arguments.length - 1]; \
+            axe.run(document, { resultTypes: ['violations'] }).then((result) => done(result.violations \
+            .filter((one) => one.impact === 'serious' || one.impact === 'critical') \
+            .flatMap((one) => one.nodes.map((node) => one.id + ': ' + node.target.join(' ') + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary)) \
+            .join('\\n')), (error) => done('axe failed: ' + error));";
+        let found = tokio::time::timeout(PATIENCE, self.client.execute_async(script, vec![])).await;
+        let found = found.expect("axe-core comes to an end").unwrap_or_else(|e| panic!("{}: axe: {e}", self.name));
+        found.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The text of an element; empty when there is none.
     pub async fn text(&self, css: &str) -> String {
         let script = "return document.querySelector(arguments[0])?.innerText ?? '';";

@@ -1,0 +1,141 @@
+//! What a team does in its windows beside editing: looking on, coming back, going back, big pipelines, accessibility.
+
+use std::path::Path;
+
+use omniscope_tests::window::{Setup, Window, id};
+use serde_json::json;
+
+use crate::window::{NODES, meet, node_css, nodes_labelled, rename, select};
+
+const BANNER: &str = "document.querySelector('[data-testid=\"viewer-banner\"]') !== null";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_looks_on_until_the_owner_makes_them_an_editor() {
+    let root = tempfile::tempdir().unwrap();
+    let (_relay, ana, ben) = meet(root.path(), "Viewer").await;
+    ben.until("it is unmistakable", BANNER).await;
+    assert_eq!(ben.value("document.querySelector('[data-testid=\"add-step\"]')").await, json!(null));
+    let steps = ben.value(NODES).await;
+    let trim = nodes_labelled(&ben, "Trim adapters").await;
+    select(&ben, &trim).await;
+    ben.press(&['\u{E017}']).await;
+    assert_eq!(ben.value("document.querySelector('[data-testid=\"node-label\"]').disabled").await, json!(true));
+    let place = format!("document.querySelector('{}').style.transform", node_css(&trim));
+    let before = ben.value(&place).await;
+    let from = ben.middle(&format!("{} .node__label", node_css(&trim))).await;
+    ben.drag(from, (from.0 + 80.0, from.1 + 80.0)).await;
+    assert_eq!((ben.value(&place).await, ben.value(NODES).await), (before, steps.clone()));
+    ben.shot("viewer").await;
+
+    ana.click(&id("share-open")).await;
+    let choose = "const s = document.querySelector('[data-testid=\"member-role\"]'); \
+        Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(s, 'editor'); \
+        s.dispatchEvent(new Event('change', { bubbles: true }));";
+    ana.find(&id("member-role")).await;
+    ana.run(choose, vec![]).await;
+    ben.until(
+        "Ben may write",
+        &format!("!({BANNER}) && document.querySelector('[data-testid=\"add-step\"]') !== null"),
+    )
+    .await;
+    rename(&ben, &trim, "Trimmed by Ben").await;
+    assert_eq!(nodes_labelled(&ana, "Trimmed by Ben").await, trim);
+    ana.close().await;
+    ben.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_while_away_is_told_and_an_old_state_comes_back() {
+    let root = tempfile::tempdir().unwrap();
+    let (relay, ana, ben) = meet(root.path(), "Editor").await;
+    ben.until("Ben has seen it", "Object.keys(localStorage).some((key) => key.startsWith('omniscope.seen.'))").await;
+    ben.close().await;
+    let trim = nodes_labelled(&ana, "Trim adapters").await;
+    ana.press(&['\u{E009}', 's']).await;
+    ana.until("a version", "document.body.innerText.includes('saved')").await;
+    rename(&ana, &trim, "Cut adapters").await;
+    let ben = Window::open(&Setup::of("Ben", root.path()).through(&relay)).await;
+    assert_eq!(nodes_labelled(&ben, "Cut adapters").await, trim);
+    ben.until(
+        "who did something",
+        "document.querySelector('[data-testid=\"away-banner\"]')?.innerText.includes('Ana')",
+    )
+    .await;
+    ben.shot("away").await;
+    ben.click(&id("away-show")).await;
+    ben.until("the change", "document.querySelector('[data-testid=\"diff\"]')?.innerText.includes('Cut adapters')")
+        .await;
+    assert!(ben.text(&id("diff")).await.contains("Trim adapters"), "{}", ben.text(&id("diff")).await);
+    ben.shot("history").await;
+    assert_eq!(ben.accessibility().await, "");
+    ben.click(&id("version-item")).await;
+    ben.click(&id("version-restore")).await;
+    ben.click(&id("version-restore-confirm")).await;
+    for window in [&ana, &ben] {
+        assert_eq!(nodes_labelled(window, "Trim adapters").await, trim);
+    }
+    ana.close().await;
+    ben.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn main_screens_have_no_serious_finding_of_accessibility_and_big_pipelines_stay_readable() {
+    let root = tempfile::tempdir().unwrap();
+    let ana = Window::open(&Setup::of("Ana", root.path())).await;
+    let mut findings = vec![ana.accessibility().await];
+    ana.click(&id("open-sample")).await;
+    ana.until("the sample", &format!("{NODES} > 10")).await;
+    let trim = nodes_labelled(&ana, "Trim adapters").await;
+    for theme in ["light", "dark"] {
+        findings.push(ana.accessibility().await);
+        select(&ana, &trim).await;
+        findings.push(ana.accessibility().await);
+        ana.shot(&format!("step-{theme}")).await;
+        for (open, name) in [
+            ("share-open", "share"),
+            ("versions-open", "history"),
+            ("profile-open", "settings"),
+            ("add-step", "palette"),
+        ] {
+            ana.click(&id(open)).await;
+            ana.until("a dialog", "document.querySelector('[role=\"dialog\"]') !== null").await;
+            ana.shot(&format!("{name}-{theme}")).await;
+            findings.push(ana.accessibility().await);
+            ana.press(&['\u{E00C}']).await;
+            ana.until("no dialog", "document.querySelector('[role=\"dialog\"]') === null").await;
+        }
+        ana.press(&['\u{E009}', 'k']).await;
+        ana.find(&id("command-input")).await;
+        findings.push(ana.accessibility().await);
+        ana.shot(&format!("commands-{theme}")).await;
+        ana.press(&['\u{E00C}']).await;
+        ana.click(&id("theme-toggle")).await;
+    }
+    findings.retain(|found| !found.is_empty());
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    big_pipeline(&ana).await;
+    ana.close().await;
+}
+
+/// The largest published workflow, where the data are present.
+async fn big_pipeline(ana: &Window) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/galaxy");
+    let Ok(files) = std::fs::read_dir(&folder) else { return println!("skipped: no published workflows here") };
+    let files = files.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let largest = files.max_by_key(|text| text.matches("\"tool_id\"").count()).unwrap();
+    ana.click(&id("workspace-create")).await;
+    ana.fill(&id("workspace-name-input"), "Eighty steps").await;
+    ana.click(&id("workspace-create-confirm")).await;
+    ana.until("it is empty", &format!("document.querySelector('.canvas') !== null && {NODES} === 0")).await;
+    ana.click(&id("top-menu")).await;
+    ana.click(&id("menu-import")).await;
+    ana.find(&id("import-text")).await;
+    crate::window::paste(ana, &id("import-text"), &largest).await;
+    ana.click(&id("import-confirm")).await;
+    ana.until("every step", "document.querySelectorAll('.outline__row').length > 60").await;
+    ana.click(&id("fit")).await;
+    ana.until("all of it", "document.querySelector('.canvas').dataset.zoom === 'map'").await;
+    ana.shot("eighty-light").await;
+    ana.click(&id("theme-toggle")).await;
+    ana.shot("eighty-dark").await;
+}
