@@ -139,6 +139,7 @@ async fn two_windows_edit_one_pipeline_online_and_offline() {
     both_write_one_note(&ana, &ben, &from_ana).await;
     undo_takes_back_own_edits_only(&ana, &ben, &from_ana, &from_ben).await;
     pointers_and_selections_show(&ana, &ben, &from_ana, &from_ben).await;
+    one_follows_the_view_of_the_other(&ana, &ben).await;
     offline_edits_merge(&ana, &ben, &from_ana, &from_ben).await;
 
     ana.click(&id("theme-toggle")).await;
@@ -229,6 +230,17 @@ async fn pointers_and_selections_show(ana: &Window, ben: &Window, from_ana: &str
     ana.until("Ben's selection", &mark(from_ana, "Ben")).await;
     ana.shot("together").await;
     ben.shot("together").await;
+}
+
+async fn one_follows_the_view_of_the_other(ana: &Window, ben: &Window) {
+    let view = "document.querySelector('.react-flow__viewport').style.transform";
+    ana.click(&id("presence-avatar")).await;
+    ana.find(".follow").await;
+    let before = ana.value(view).await;
+    ben.click(&id("zoom-out")).await;
+    ana.until("the view goes along", &format!("{view} !== {before}")).await;
+    ana.press(&['\u{E00C}']).await;
+    ana.until("Esc ends it", "document.querySelector('.follow') === null").await;
 }
 
 async fn offline_edits_merge(ana: &Window, ben: &Window, from_ana: &str, from_ben: &str) {

@@ -78,6 +78,56 @@ async fn what_changed_while_away_is_told_and_an_old_state_comes_back() {
     ben.close().await;
 }
 
+/// Words that would be markup, style or script anywhere else.
+const HOSTILE: &str =
+    "<img src=x onerror=\"window.broken=1\"><script>window.broken=1</script>\u{202e}javascript:alert(1)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_words_stay_words() {
+    let root = tempfile::tempdir().unwrap();
+    let ana = Window::open(&Setup::of("Ana", root.path())).await;
+    ana.click(&id("begin-create")).await;
+    ana.fill(&id("workspace-name-input"), "<b>bold</b>").await;
+    ana.click(&id("workspace-create-confirm")).await;
+    ana.find(".canvas").await;
+    let colour = "red;background:url(https://example.org/x)";
+    let document = json!({
+        "meta": {"name": HOSTILE, "description": HOSTILE, "license": HOSTILE},
+        "nodes": {
+            "n1": {"type": HOSTILE, "typeVersion": HOSTILE, "label": HOSTILE, "pos": [0, 0], "params": {HOSTILE: HOSTILE},
+                   "notes": HOSTILE, "ports": {"inputs": [{"name": HOSTILE}], "outputs": [{"name": "valueOf"}]}, "group": "g1"},
+            "constructor": {"type": "toString", "label": "proto", "pos": [400.5, -20], "params": {"hasOwnProperty": 1}},
+        },
+        "edges": {},
+        "stickies": {"s1": {"text": HOSTILE, "pos": [300, 0], "size": [200, 100], "color": colour}},
+        "groups": {"g1": {"label": HOSTILE, "color": colour}},
+    });
+    ana.click(&id("top-menu")).await;
+    ana.click(&id("menu-import")).await;
+    ana.find(&id("import-text")).await;
+    crate::window::paste(&ana, &id("import-text"), &document.to_string()).await;
+    ana.click(&id("import-confirm")).await;
+    let settled = format!("{NODES} > 0 || document.querySelector('[data-testid=\"import-problem\"]') !== null");
+    ana.until("it is taken or refused with a reason", &settled).await;
+    let taken = ana.value(NODES).await.as_u64().unwrap();
+    if taken > 0 {
+        let node = nodes_labelled(&ana, HOSTILE).await;
+        select(&ana, &node).await;
+        ana.until("the notes", "document.querySelector('.cm-content')?.textContent.includes('<img src=x')").await;
+    }
+    ana.shot("hostile").await;
+    assert!(taken > 0, "the document is well formed: {}", ana.text(&id("import-problem")).await);
+    assert_eq!(ana.value("window.broken").await, json!(null));
+    assert_eq!(
+        ana.value("document.querySelectorAll('#root img, #root script, #root b, #root iframe').length").await,
+        json!(0)
+    );
+    let styles = "[...document.querySelectorAll('[style]')].some((e) => e.getAttribute('style').includes('url('))";
+    assert_eq!(ana.value(styles).await, json!(false));
+    assert_eq!(ana.value("performance.getEntriesByType('resource').filter((e) => !/^(tauri|ipc|blob|data):|ipc.localhost/.test(e.name)).length").await, json!(0));
+    ana.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn main_screens_have_no_serious_finding_of_accessibility_and_big_pipelines_stay_readable() {
     let root = tempfile::tempdir().unwrap();

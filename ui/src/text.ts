@@ -251,7 +251,7 @@ export const text = {
   },
   exporting: { title: "Export pipeline", format: "Format", copy: "Copy", copied: "Copied", save: "Save file", saved: "Saved" },
   picture: { title: "Export picture", text: "The whole pipeline as one picture, for a paper or a slide.", format: "Format", formats: { svg: "SVG, sharp at any size", png: "PNG, for slides" }, save: "Save picture", preview: "Preview", empty: "There is nothing to draw yet.", failed: "The picture could not be drawn." },
-  profile: { name: "Your name", nameHint: "Others see it at your pointer and your edits.", color: "Your colour", colours: ["Blue", "Teal", "Green", "Ochre", "Orange", "Raspberry", "Violet", "Slate"] },
+  profile: { name: "Your name", nameHint: "Others see it at your pointer and your edits.", color: "Your colour", ownColour: "As it is", colours: ["Blue", "Teal", "Green", "Ochre", "Orange", "Raspberry", "Violet", "Slate"] },
   settings: { title: "Settings", save: "Save", theme: "Appearance", themes: { system: "System", light: "Light", dark: "Dark" }, fingerprint: "This device", fingerprintHint: "Compare it with a colleague to be sure who is who." },
   opening: { soon: "Opening your workspaces…", waiting: "Waiting for this computer's key store. It may be asking you to unlock it in a window of its own." },
   cannotOpen: {

@@ -27,7 +27,7 @@ export function App() {
       {!failure && !profile && <Opening />}
       {profile && !profile.name.trim() && <Welcome profile={profile} onDone={setProfile} />}
       {profile?.name.trim() && <ReactFlowProvider><Shell profile={profile} onProfile={setProfile} theme={theme} choice={choice} setChoice={setChoice} /></ReactFlowProvider>}
-      <Toaster theme={theme} position="bottom-left" offset={{ bottom: 40, left: 248 }} visibleToasts={4} />
+      <Toaster theme={theme} position="top-center" offset={{ top: 54 }} visibleToasts={4} />
     </Tooltip.Provider>
   );
 }

@@ -8,7 +8,9 @@ import { useCanvas } from "./model/uiState";
 
 export function FollowFrame() {
   const following = useCanvas((state) => state.following);
-  const person = useOthers().find((one) => one.device === following);
+  // Whoever is followed may be at several windows, and run a peer that looks at nothing.
+  const theirs = useOthers().filter((one) => one.device === following);
+  const person = theirs.find((one) => one.viewport) ?? theirs[0];
   const flow = useReactFlow();
   const view = person?.viewport;
   useEffect(() => {

@@ -95,6 +95,13 @@ export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
     if (zoom >= READABLE) void flow.fitView({ padding: 0.12, maxZoom: 1 });
     else void flow.setViewport({ x: 48 - all.x * 0.5, y: box.height / 2 - (all.y + all.height / 2) * 0.5, zoom: 0.5 });
   }, [flow]);
+  // A pipeline that arrives whole, by import or from a peer, is shown whole; a first step lies where it was put.
+  const wasEmpty = useRef(false);
+  useEffect(() => {
+    const arrived = wasEmpty.current && !empty && graph.nodes().size > 1;
+    wasEmpty.current = empty;
+    if (arrived) requestAnimationFrame(() => requestAnimationFrame(openView));
+  }, [empty, graph, openView]);
   const miniColour = useCallback((node: Node) => (node.type === "step" ? `var(--cat-${categoryAt(graph, node.id)})` : "var(--line-strong)"), [graph]);
   const proOptions = useMemo(() => ({ hideAttribution: true }), []);
 
