@@ -3,10 +3,11 @@
 //!
 //! Deliberately absent: the store alone, with many more kills (`kill`).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use omniscope_tests::headless::{Headless, Home, converged};
 use omniscope_tests::log::{ops_in, signed_twice};
+use omniscope_tests::process::PATIENCE;
 use omniscope_tests::rows::{Rng, tier};
 use serde_json::{Value, json};
 
@@ -28,10 +29,19 @@ fn live_and_die(mut ana: Headless, ws: &str, round: u64, rng: &mut Rng) -> (Vec<
             ana.send("workspace.persist", &json!({"workspace": ws}));
         }
     }
-    // The moment of the kill is the random input here, not a wait for something.
-    std::thread::sleep(Duration::from_micros(rng.below(150_000)));
+    // Right after one of the answers, when whatever was promised too early is still under way, or a little later.
+    let (mut wanted, mut answered) = (1 + rng.below(EDITS_A_ROUND / EDITS_A_SAVE), Vec::new());
+    let deadline = Instant::now() + PATIENCE;
+    while wanted > 0 {
+        let message = ana.message(deadline).expect("the peer answers");
+        wanted -= u64::from(message["result"]["saved"] == true);
+        answered.push(message);
+    }
+    if rng.below(4) == 0 {
+        std::thread::sleep(Duration::from_micros(rng.below(5_000)));
+    }
     let count = sent.len() as u64;
-    let answered = ana.kill();
+    answered.extend(ana.kill());
     let saved = answered.iter().filter(|a| a["result"]["saved"] == true).filter_map(|a| a["id"].as_u64()).max();
     // Requests are carried out in their order, so an answered save covers all edits sent before it.
     let covered = saved.unwrap_or(first);
