@@ -13,6 +13,7 @@ use omniscope_engine::device::{self, KeySource};
 use omniscope_engine::store::Store;
 use omniscope_engine::{Engine, Options};
 use serde_json::{Value, json};
+use tauri::ipc::Channel;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use zeroize::Zeroizing;
@@ -51,6 +52,7 @@ enum Phase {
 struct Page {
     documents: Vec<u32>,
     events: Option<AbortHandle>,
+    channel: Option<Channel<Value>>,
 }
 
 /// The state behind all commands.
@@ -221,15 +223,30 @@ impl Backend {
     }
 
     /// Keeps one stream of events to the page: a second request replaces the first.
-    pub(crate) fn note_events(&self, forwarding: AbortHandle) {
-        if let Some(before) = self.page().events.replace(forwarding) {
+    pub(crate) fn note_events(&self, forwarding: AbortHandle, channel: Channel<Value>) {
+        let mut page = self.page();
+        page.channel = Some(channel);
+        if let Some(before) = page.events.replace(forwarding) {
             before.abort();
         }
     }
 
+    /// Shows the page an invitation that came from outside; keeps it for a page that is not there yet.
+    pub(crate) fn offer_link(&self, link: String) {
+        let told = self.page().channel.as_ref().map(|c| c.send(json!({"event": "deep_link", "link": link})));
+        if !matches!(told, Some(Ok(()))) {
+            *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link);
+        }
+    }
+
+    /// The data folder.
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        &self.settings.data_dir
+    }
+
     /// Closes what a page left open, as after a reload.
     pub(crate) fn leave_page(&self) -> Vec<u32> {
-        let Page { documents, events } = std::mem::take(&mut *self.page());
+        let Page { documents, events, .. } = std::mem::take(&mut *self.page());
         if let Some(events) = events {
             events.abort();
         }

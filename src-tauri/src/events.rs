@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use omniscope_engine::Engine;
 use omniscope_engine::event::Event;
+use serde_json::Value;
 use tauri::ipc::Channel;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// Forwards events until the page or the engine is gone.
-pub(crate) async fn forward(engine: &Engine, channel: &Channel<Arc<Event>>) {
+pub(crate) async fn forward(engine: &Engine, channel: &Channel<Value>) {
     let mut events: Receiver<Arc<Event>> = engine.subscribe();
     loop {
         let event = match events.recv().await {
@@ -21,7 +22,8 @@ pub(crate) async fn forward(engine: &Engine, channel: &Channel<Arc<Event>>) {
             Err(RecvError::Lagged(_)) => Arc::new(Event::WorkspacesChanged {}),
             Err(RecvError::Closed) => return,
         };
-        if channel.send(event).is_err() {
+        let told = serde_json::to_value(&*event).map(|event| channel.send(event));
+        if !matches!(told, Ok(Ok(()))) {
             return;
         }
     }

@@ -7,6 +7,7 @@ mod backend;
 mod commands;
 mod error;
 mod events;
+mod instance;
 mod placement;
 mod window;
 
@@ -71,6 +72,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         None => omniscope_engine::device::default_data_dir().context("neither --data-dir nor HOME is set")?,
     };
     let data_dir = std::path::absolute(&data_dir).context("--data-dir is no path")?;
+    if instance::hand_over(&data_dir, arguments.link.as_deref()) {
+        return Ok(());
+    }
     let options = omniscope_engine::Options {
         network: true,
         listen: addresses(&arguments.listen).context("--listen")?,

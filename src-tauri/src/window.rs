@@ -57,6 +57,8 @@ pub(crate) fn run(settings: Settings, half: Option<Half>) -> anyhow::Result<()> 
             tauri::async_runtime::spawn(async move { opening.open().await });
             tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
             build(app.handle(), view_folder, half)?;
+            #[cfg(unix)]
+            hear_later_starts(app.handle());
             Ok(())
         })
         .build(tauri::generate_context!())?;
@@ -71,6 +73,25 @@ pub(crate) fn run(settings: Settings, half: Option<Half>) -> anyhow::Result<()> 
         }
     });
     Ok(())
+}
+
+/// Shows this window, and the link that came with it, when OmniScope is started again on the same folder.
+#[cfg(unix)]
+fn hear_later_starts(app: &AppHandle) {
+    let backend = Arc::clone(app.state::<Arc<Backend>>().inner());
+    let (app, folder) = (app.clone(), backend.data_dir().to_owned());
+    let taken = move |link: String| {
+        if !link.is_empty() {
+            backend.offer_link(link);
+        }
+        if let Some(window) = app.get_webview_window("main") {
+            // A window manager may keep it where it is.
+            let _ = window.unminimize().and_then(|()| window.set_focus());
+        }
+    };
+    if let Err(error) = crate::instance::listen(&folder, taken) {
+        tracing::warn!(%error, "a second start cannot reach this window");
+    }
 }
 
 fn build(app: &AppHandle, view_folder: std::path::PathBuf, half: Option<Half>) -> tauri::Result<()> {

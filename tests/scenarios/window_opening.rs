@@ -1,7 +1,7 @@
 //! A window whose engine cannot open says why, plainly and soon, and offers a way on.
 
 use omniscope_engine::device::{self, KeySource};
-use omniscope_tests::window::{Setup, Window, id};
+use omniscope_tests::window::{Setup, Window, id, program};
 use serde_json::json;
 
 /// The promise: a clear state within this time of the page's beginning.
@@ -101,5 +101,18 @@ async fn a_first_run_asks_for_a_name_and_a_link_on_the_command_line_for_a_word()
     assert_eq!(window.value("document.querySelector('[data-testid=\"join-confirm\"]').disabled").await, json!(true));
     assert_eq!(window.value("document.querySelectorAll('[data-testid=\"workspace-item\"]').length").await, json!(0));
     assert!(window.text(&id("profile-open")).await.contains("Ana Duarte"));
+    window.press(&['\u{E00C}']).await;
+    window.until("the dialog is closed", "document.querySelector('[data-testid=\"join-dialog\"]') === null").await;
+
+    // A second start on the same folder brings its link to this window, and ends.
+    let again = Setup { arguments: vec!["omniscope://join#more-nonsense".into()], ..setup.clone() };
+    let second = std::process::Command::new(program("omniscope-desktop")).args(again.command_line()).output().unwrap();
+    assert!(second.status.success(), "{second:?}");
+    window
+        .until(
+            "it is asked about",
+            "document.querySelector('[data-testid=\"join-link-input\"]')?.value.includes('more-nonsense')",
+        )
+        .await;
     window.close().await;
 }

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use omniscope_engine::event::Event;
 use omniscope_engine::pipeline::SAMPLE_RNASEQ;
 use serde_json::{Value, json};
 use tauri::State;
@@ -45,14 +44,15 @@ pub(crate) async fn call(
 
 /// Sends engine events to the page from now on, as soon as the engine is open.
 #[tauri::command]
-pub(crate) async fn events(backend: State<'_, Arc<Backend>>, channel: Channel<Arc<Event>>) -> Result<(), CommandError> {
+pub(crate) async fn events(backend: State<'_, Arc<Backend>>, channel: Channel<Value>) -> Result<(), CommandError> {
     let waiting = Arc::clone(&backend);
+    let kept = channel.clone();
     let forwarding = tokio::spawn(async move {
         // While the engine cannot be opened there are no events; a retry that succeeds brings them.
         if let Ok(engine) = waiting.opened().await {
             crate::events::forward(&engine, &channel).await;
         }
     });
-    backend.note_events(forwarding.abort_handle());
+    backend.note_events(forwarding.abort_handle(), kept);
     Ok(())
 }

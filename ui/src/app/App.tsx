@@ -16,14 +16,17 @@ export function App() {
   const { choice, theme, setChoice } = useTheme();
   const [profile, setProfile] = useState<Profile | null>(null);
   const [failure, setFailure] = useState<BackendError | null>(null);
+  // Each attempt has a screen of its own: nothing of the one before may stay busy on it.
+  const [attempt, setAttempt] = useState(0);
   const ask = useCallback(() => {
     setFailure(null);
+    setAttempt((before) => before + 1);
     engine.call<Profile>("profile.show").then(setProfile, (error: unknown) => setFailure(BackendError.from(error)));
   }, [engine]);
   useEffect(ask, [ask]);
   return (
     <Tooltip.Provider delayDuration={400}>
-      {failure && <CannotOpen failure={failure} onRetried={ask} />}
+      {failure && <CannotOpen key={attempt} failure={failure} onRetried={ask} />}
       {!failure && !profile && <Opening />}
       {profile && !profile.name.trim() && <Welcome profile={profile} onDone={setProfile} />}
       {profile?.name.trim() && <ReactFlowProvider><Shell profile={profile} onProfile={setProfile} theme={theme} choice={choice} setChoice={setChoice} /></ReactFlowProvider>}
