@@ -163,8 +163,25 @@ async fn main_screens_have_no_serious_finding_of_accessibility_and_big_pipelines
     }
     findings.retain(|found| !found.is_empty());
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+    pictures(&ana, root.path()).await;
     big_pipeline(&ana).await;
     ana.close().await;
+}
+
+/// Both kinds of picture, saved into the folder of downloads of this window's home.
+async fn pictures(ana: &Window, root: &Path) {
+    for (format, head) in [("svg", &b"<svg"[..]), ("png", &b"\x89PNG"[..])] {
+        ana.click(&id("top-menu")).await;
+        ana.click(&id("menu-picture")).await;
+        ana.until("a preview", "document.querySelector('[data-testid=\"picture-preview\"]')?.naturalWidth > 100").await;
+        ana.click(&format!("{} [data-value=\"{format}\"]", id("picture-format"))).await;
+        ana.shot(&format!("picture-{format}")).await;
+        ana.click(&id("picture-save")).await;
+        ana.until("it is saved", "document.querySelector('[role=\"dialog\"]') === null").await;
+        let path = root.join("Ana.home/Downloads").join(format!("RNA-seq--sample.{format}"));
+        let picture = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert!(picture.starts_with(head) && picture.len() > 5_000, "{} bytes of {format}", picture.len());
+    }
 }
 
 /// The largest published workflow, where the data are present.

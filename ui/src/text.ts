@@ -120,7 +120,6 @@ export const text = {
     left: (names: string) => `${names} left`,
     versionSaved: (name: string) => `Version “${name}” saved`,
     replaced: "This window took the latest state of the workspace anew.",
-    crashed: "Something in this view failed. Your work is kept; reopening the workspace usually helps.",
   },
   workspaces: {
     title: "Workspaces",
@@ -253,6 +252,7 @@ export const text = {
   picture: { title: "Export picture", text: "The whole pipeline as one picture, for a paper or a slide.", format: "Format", formats: { svg: "SVG, sharp at any size", png: "PNG, for slides" }, save: "Save picture", preview: "Preview", empty: "There is nothing to draw yet.", failed: "The picture could not be drawn." },
   profile: { name: "Your name", nameHint: "Others see it at your pointer and your edits.", color: "Your colour", ownColour: "As it is", colours: ["Blue", "Teal", "Green", "Ochre", "Orange", "Raspberry", "Violet", "Slate"] },
   settings: { title: "Settings", save: "Save", theme: "Appearance", themes: { system: "System", light: "Light", dark: "Dark" }, fingerprint: "This device", fingerprintHint: "Compare it with a colleague to be sure who is who." },
+  crash: { title: "Something in this window failed", text: "Your work is kept: everything up to the last moment is with the engine. Loading the window again usually helps.", reload: "Load the window again" },
   opening: { soon: "Opening your workspaces…", waiting: "Waiting for this computer's key store. It may be asking you to unlock it in a window of its own." },
   cannotOpen: {
     reasons: {

@@ -6,6 +6,7 @@ import { Toaster } from "sonner";
 import { BackendError } from "../backend/types";
 import { type Profile, useEngine } from "../panels/engine";
 import { CannotOpen } from "./CannotOpen";
+import { Guard } from "./Guard";
 import { Opening } from "./Opening";
 import { Shell } from "./Shell";
 import { useTheme } from "./useTheme";
@@ -29,7 +30,7 @@ export function App() {
       {failure && <CannotOpen key={attempt} failure={failure} onRetried={ask} />}
       {!failure && !profile && <Opening />}
       {profile && !profile.name.trim() && <Welcome profile={profile} onDone={setProfile} />}
-      {profile?.name.trim() && <ReactFlowProvider><Shell profile={profile} onProfile={setProfile} theme={theme} choice={choice} setChoice={setChoice} /></ReactFlowProvider>}
+      {profile?.name.trim() && <Guard><ReactFlowProvider><Shell profile={profile} onProfile={setProfile} theme={theme} choice={choice} setChoice={setChoice} /></ReactFlowProvider></Guard>}
       <Toaster theme={theme} position="top-center" offset={{ top: 54 }} visibleToasts={4} />
     </Tooltip.Provider>
   );

@@ -15,6 +15,8 @@ import type { DialogState } from "./dialogs";
 
 interface DialogsProps {
   state: DialogState;
+  /** Whether the workspace of `summary` is open, and its document at hand. */
+  open: boolean;
   summary: Summary | null;
   writable: boolean;
   profile: Profile;
@@ -25,7 +27,7 @@ interface DialogsProps {
   onClose: () => void;
 }
 
-export function Dialogs({ state, summary, writable, profile, theme, onTheme, onProfile, onOpen, onClose }: DialogsProps) {
+export function Dialogs({ state, open, summary, writable, profile, theme, onTheme, onProfile, onOpen, onClose }: DialogsProps) {
   const engine = useEngine();
   const enter = (workspace: string) => {
     onClose();
@@ -53,7 +55,7 @@ export function Dialogs({ state, summary, writable, profile, theme, onTheme, onP
     case "share": return <ShareDialog workspace={workspace} name={name} me={profile.name} mayInvite={summary.role === "owner"} onClose={onClose} />;
     case "versions": return <HistoryDialog workspace={workspace} writable={writable} since={state.since} onClose={onClose} />;
     case "import": return <ImportDialog workspace={workspace} onClose={onClose} onDone={onClose} />;
-    case "picture": return <PictureDialog name={name} onClose={onClose} />;
+    case "picture": return open && <PictureDialog name={name} onClose={onClose} />;
     case "export": return <ExportDialog workspace={workspace} name={name} onClose={onClose} />;
   }
 }

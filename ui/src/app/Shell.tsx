@@ -112,8 +112,8 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
             {problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} onSample={openSample} />}
           </main>
         )}
+        <Dialogs state={dialog} open={session !== null} summary={summary} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onClose={close} />
       </CollaborativeEditor>
-      <Dialogs state={dialog} summary={summary} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onClose={close} />
     </div>
   );
 }
