@@ -56,5 +56,6 @@ rust-test:
 full: ## the tests with many more seeds and worlds; takes long
 	@OMNISCOPE_FULL=1 $(MAKE) test
 
-bench: setup ui ## benchmarks, in release mode
-	@$(CARGO) bench $(LOCKED) -p omniscope-protocol --benches
+bench: setup ui ## benchmarks, in release mode; see docs/performance.md
+	@$(CARGO) bench $(LOCKED) -p omniscope-protocol -p omniscope-engine --benches
+	@.ci/bench.sh

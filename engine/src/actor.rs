@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use libp2p::Multiaddr;
-use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
 use omniscope_protocol::replica::{AuthorError, Replica};
-use omniscope_protocol::wire::{Gossip, MAX_GOSSIP_BYTES, Note, NoteContent, topic};
+use omniscope_protocol::wire::{Gossip, MAX_GOSSIP_BYTES, MAX_NEAR, Note, NoteContent, topic};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -32,10 +32,17 @@ use crate::workspace::{DocumentMessage, DocumentSink, Effects, Workspace};
 use joins::PendingJoin;
 use network::Peer;
 
-/// How long receipts gather before the committed heads are announced.
+/// How long receipts gather before the committed heads are announced: this for each peer that hears it, up to a bound.
 const HEADS_AFTER_MS: u64 = 120;
+const MAX_HEADS_AFTER_MS: u64 = 2000;
+/// How long changes of who is connected gather before they are announced.
+const NEAR_AFTER_MS: u64 = 250;
+/// A row of the list whose time alone changed is written at most this often.
+const ROW_EVERY_MS: u64 = 5000;
 /// Pause before a failed commit is tried again.
 const RETRY_COMMIT_MS: u64 = 1000;
+/// The sync state is told at most this often.
+const STATE_EVERY_MS: u64 = 50;
 /// The actor looks around at least this often.
 const TICK_MS: u64 = 250;
 
@@ -62,17 +69,28 @@ struct Room {
     space: Workspace,
     row: WorkspaceRow,
     presence: people::Room,
-    /// When the committed heads are to be announced.
+    topic: Topic,
+    /// When the committed heads are to be announced, and which were announced last.
     heads_due: Option<u64>,
+    heads_told: Vec<OpId>,
+    /// When those connected are to be announced.
+    near_due: Option<u64>,
+    /// Whom connected members are connected with, by what they say themselves.
+    near: BTreeMap<DeviceId, BTreeSet<DeviceId>>,
     /// When a failed commit is tried again.
     retry_at: Option<u64>,
     /// Commits so far, and the one that carries what failed before it: those in between prove nothing.
     commits: u64,
     carrier: u64,
+    /// When the sync state, which has changed, is to be told; and when it was told last.
+    state_due: Option<u64>,
+    state_told: u64,
     edits_today: people::Today,
     /// Devices whose heads were heard and not written down yet.
     heard_heads: BTreeSet<DeviceId>,
     title_stale: bool,
+    /// When the list's row was written last.
+    row_kept: u64,
 }
 
 /// The engine's state.
@@ -90,6 +108,8 @@ pub(crate) struct Actor {
     next_document: u32,
     peers: BTreeMap<DeviceId, Peer>,
     requests: network::Requests,
+    /// When peers are looked at again for what one side lacks.
+    look_due: u64,
     joins: Vec<PendingJoin>,
     listening: Vec<Multiaddr>,
     circuits: BTreeMap<Multiaddr, Multiaddr>,
@@ -122,6 +142,7 @@ impl Actor {
             next_document: 1,
             peers: BTreeMap::new(),
             requests: network::Requests::default(),
+            look_due: 0,
             joins: Vec::new(),
             listening: Vec::new(),
             circuits: BTreeMap::new(),
@@ -188,7 +209,10 @@ impl Actor {
 
     fn next_due(&self) -> u64 {
         let rooms = self.rooms.values();
-        let due = rooms.flat_map(|r| [r.space.next_due(), r.heads_due, r.retry_at]).flatten().min();
+        let due = rooms.flat_map(|r| {
+            [r.space.next_due(), r.heads_due, r.near_due, r.retry_at, r.state_due, r.presence.next_due()]
+        });
+        let due = due.flatten().min();
         due.unwrap_or(u64::MAX).min(self.now() + TICK_MS)
     }
 
@@ -216,16 +240,13 @@ impl Actor {
 
     fn open_room(&mut self, row: WorkspaceRow) -> Result<(), ApiError> {
         let id = WorkspaceId(row.id);
-        let mut replica = Replica::new(id);
-        let mut out = Vec::new();
+        let mut space = Workspace::new(Replica::new(id), &self.key, random()?);
         let mut damaged = BTreeSet::new();
         let loaded = self.store.for_each_op(&row.id, 0, |_, op_id, bytes| {
-            let whole = *blake3::hash(bytes).as_bytes() == op_id;
-            let taken = whole && Op::decode_trusted(bytes).is_ok_and(|op| replica.load(&op, &mut out).is_ok());
-            if !taken {
+            // The id is the hash of what was read.
+            if !Op::decode_trusted(bytes).is_ok_and(|op| op.id.0 == op_id && space.load(&op)) {
                 damaged.insert(op_id);
             }
-            out.clear();
             true
         });
         loaded.map_err(store_error)?;
@@ -237,8 +258,7 @@ impl Actor {
                 })
                 .map_err(store_error)?;
         }
-        let mut space = Workspace::new(replica, &self.key, random()?);
-        space.rebuild(&self.store)?;
+        space.finish_loading(&self.store)?;
         self.add_room(space, row);
         self.recall_peers(&id)
     }
@@ -251,13 +271,20 @@ impl Actor {
             space,
             row,
             presence,
+            topic: Topic(topic(&id)),
             heads_due: None,
+            heads_told: Vec::new(),
+            near_due: None,
+            near: BTreeMap::new(),
             retry_at: None,
             commits: 0,
             carrier: 0,
+            state_due: None,
+            state_told: 0,
             edits_today,
             heard_heads: BTreeSet::new(),
             title_stale: true,
+            row_kept: 0,
         };
         self.rooms.insert(id, room);
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
@@ -388,13 +415,14 @@ impl Actor {
 
     fn on_stored(&mut self, stored: Stored) {
         let now = self.now();
+        let heads_after = (HEADS_AFTER_MS * self.peers.len().max(1) as u64).min(MAX_HEADS_AFTER_MS);
         let Some(room) = self.rooms.get_mut(&stored.workspace) else { return };
         match stored.result {
             Ok(proof) => {
                 if room.space.unsaved.is_empty() && stored.number >= room.carrier {
                     room.space.committed(stored.ops, proof);
                 }
-                room.heads_due.get_or_insert(now + HEADS_AFTER_MS);
+                room.heads_due.get_or_insert(now + heads_after);
                 self.answer_receipts(&stored.workspace);
             }
             Err((error, writes)) => {
@@ -406,14 +434,15 @@ impl Actor {
                 self.tell(Event::Notice { code: "not_saved".into(), message, workspace });
             }
         }
-        self.tell_sync_state(&stored.workspace);
+        self.sync_state_changed(&stored.workspace);
     }
 
     fn on_tick(&mut self) {
         let now = self.now();
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             let Some(room) = self.rooms.get_mut(&id) else { continue };
-            let (due, heads, retry) = (room.space.next_due(), room.heads_due, room.retry_at);
+            let (due, heads, retry, state) = (room.space.next_due(), room.heads_due, room.retry_at, room.state_due);
+            let near = room.near_due;
             if retry.is_some_and(|at| at <= now) {
                 room.retry_at = None;
                 self.commit(&id, Vec::new());
@@ -426,6 +455,12 @@ impl Actor {
                 self.remember_peers(&id);
                 self.keep_row(&id);
             }
+            if near.is_some_and(|at| at <= now) {
+                self.announce_near(&id);
+            }
+            if state.is_some_and(|at| at <= now) {
+                self.tell_sync_state(&id, now);
+            }
         }
         self.tick_presence(now);
         self.tick_network(now);
@@ -434,11 +469,17 @@ impl Actor {
 
     /// Keeps the list's row in step with the document's title.
     fn keep_row(&mut self, id: &WorkspaceId) {
+        let now = self.now();
         let Some(room) = self.rooms.get_mut(id) else { return };
-        if !std::mem::take(&mut room.title_stale) {
+        if !room.title_stale {
             return;
         }
         let (name, description) = room.space.title();
+        let same = name.is_empty() || room.row.name == name && room.row.description == description;
+        if same && now < room.row_kept + ROW_EVERY_MS {
+            return;
+        }
+        (room.title_stale, room.row_kept) = (false, now);
         if !name.is_empty() && (room.row.name != name || room.row.description != description) {
             room.row.name = name;
             room.row.description = description;
@@ -520,7 +561,7 @@ impl Actor {
         let mut bytes = 0;
         for op in ops {
             if op.len() + 64 > MAX_GOSSIP_BYTES {
-                let id_of = omniscope_protocol::identity::OpId(*blake3::hash(&op).as_bytes());
+                let id_of = OpId(*blake3::hash(&op).as_bytes());
                 self.gossip(id, &Gossip::Announce(vec![id_of]));
                 continue;
             }
@@ -537,7 +578,8 @@ impl Actor {
     }
 
     fn gossip(&self, id: &WorkspaceId, message: &Gossip) {
-        self.command(NetCommand::Publish { topic: Topic(topic(id)), bytes: message.encode() });
+        let topic = self.rooms.get(id).map_or_else(|| Topic(topic(id)), |r| r.topic);
+        self.command(NetCommand::Publish { topic, bytes: message.encode() });
     }
 
     fn note(&self, id: &WorkspaceId, content: NoteContent) {
@@ -548,9 +590,35 @@ impl Actor {
         let Some(room) = self.rooms.get_mut(id) else { return };
         room.heads_due = None;
         let heads = room.space.replica.committed_heads();
-        if room.row.state == WorkspaceState::Member && !heads.is_empty() {
+        if room.row.state == WorkspaceState::Member && !heads.is_empty() && room.heads_told != heads {
+            room.heads_told.clone_from(&heads);
             self.note(id, NoteContent::Heads(heads));
         }
+    }
+
+    /// Tells members whom this device hears directly. With one peer there is nobody to spare anything.
+    fn announce_near(&mut self, id: &WorkspaceId) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        room.near_due = None;
+        let replica = &room.space.replica;
+        let members = self.peers.keys().filter(|d| replica.role(d) > Role::None);
+        let near: Vec<DeviceId> = members.copied().take(MAX_NEAR).collect();
+        if near.len() > 1 {
+            self.note(id, NoteContent::Near(near));
+        }
+    }
+
+    /// Has those connected announced soon.
+    fn near_changed(&mut self, id: &WorkspaceId) {
+        let now = self.now();
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.near_due.get_or_insert(now + NEAR_AFTER_MS);
+        }
+    }
+
+    /// Whether anybody watches events.
+    fn is_watched(&self) -> bool {
+        self.events.receiver_count() > 0
     }
 
     fn tell(&self, event: Event) {
@@ -564,7 +632,7 @@ impl Actor {
         }
     }
 
-    fn say(&mut self, id: &WorkspaceId, body: Body) -> Result<omniscope_protocol::identity::OpId, ApiError> {
+    fn say(&mut self, id: &WorkspaceId, body: Body) -> Result<OpId, ApiError> {
         self.with(id, |space, store, key, effects| space.say(body, store, key, effects))
     }
 }

@@ -6,12 +6,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// All verbs, in the order of `docs/api.md`; no other is carried out.
-pub const VERBS: [&str; 49] = [
+pub const VERBS: [&str; 50] = [
     "profile.show",
     "profile.set",
     "doctor",
     "catalogue",
     "network.status",
+    "network.connect",
     "network.set",
     "workspace.create",
     "workspace.list",

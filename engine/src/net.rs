@@ -272,6 +272,7 @@ impl Net {
     ///
     /// Outside a tokio runtime.
     pub fn start(config: NetConfig) -> Result<(Self, mpsc::Receiver<NetEvent>), NetError> {
+        gather_entropy();
         let (commands, command_queue) = mpsc::channel(MAX_COMMANDS);
         let (stop, stop_queue) = mpsc::channel(1);
         let (events, event_queue) = mpsc::channel(MAX_EVENTS);
@@ -304,6 +305,18 @@ impl Net {
             let _ = wait.await;
         }
     }
+}
+
+/// Has the generator behind QUIC's handshakes gather its entropy now, beside everything else: that takes it a tenth of
+/// a second, which the first handshake would wait for.
+fn gather_entropy() {
+    static GATHERED: std::sync::Once = std::sync::Once::new();
+    GATHERED.call_once(|| {
+        let gather = || aws_lc_rs::rand::fill(&mut [0; 32]);
+        if let Err(error) = std::thread::Builder::new().name("entropy".into()).spawn(gather) {
+            tracing::debug!(%error, "the first handshake gathers its entropy itself");
+        }
+    });
 }
 
 #[cfg(test)]

@@ -101,6 +101,10 @@ pub(crate) struct Workspace {
     pub(crate) unsaved: Vec<Write>,
     /// Pushes by writer that wait for the commit of the first n ops.
     owed: Vec<(u32, u32, u64)>,
+    /// While loading: edits that were read and not folded yet.
+    unfolded: BTreeMap<OpId, Vec<u8>>,
+    /// While loading: what was folded so far is not what counts.
+    misfolded: bool,
 }
 
 impl Workspace {
@@ -118,6 +122,8 @@ impl Workspace {
             stated: Stated::default(),
             unsaved: Vec::new(),
             owed: Vec::new(),
+            unfolded: BTreeMap::new(),
+            misfolded: false,
         }
     }
 
@@ -125,7 +131,40 @@ impl Workspace {
         self.replica.workspace()
     }
 
-    /// Folds everything that is accepted, from the store. For opening, and after voids.
+    /// Takes in an op of the log, in the log's order, and folds it if it counts as far as the log tells by then. False
+    /// if it is damaged or its past is gone.
+    pub(crate) fn load(&mut self, op: &Op) -> bool {
+        let mut out = Vec::new();
+        if self.replica.load(op, &mut out).is_err() {
+            return false;
+        }
+        if let Body::Edit { update, .. } = &op.body {
+            self.unfolded.insert(op.id, update.clone());
+        }
+        for output in out {
+            match output {
+                Output::Fold(id) => match self.unfolded.remove(&id).map(|update| Update::parse(&update)) {
+                    Some(Ok(update)) => fold(&mut self.document, &update.encode()),
+                    _ => self.misfolded = true,
+                },
+                Output::Rebuild => self.misfolded = true,
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// After the last op of the log: the document is what counts.
+    pub(crate) fn finish_loading(&mut self, store: &Store) -> Result<(), ApiError> {
+        self.unfolded.clear();
+        if std::mem::take(&mut self.misfolded) {
+            return self.rebuild(store);
+        }
+        self.recolor();
+        Ok(())
+    }
+
+    /// Folds everything that is accepted, from the store. After voids.
     pub(crate) fn rebuild(&mut self, store: &Store) -> Result<(), ApiError> {
         let mut document = Document::new(self.document.client_id());
         for update in self.updates(store, &self.replica.fold_order())? {
@@ -353,10 +392,12 @@ impl Workspace {
     /// Takes in foreign ops and carries out what follows.
     pub(crate) fn carry_out(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
         let mut rebuild = false;
+        let mut last = None;
         for output in out {
             match output {
                 Output::Persist(op) => {
                     self.remember(op);
+                    last = Some(op);
                     if from.is_some() {
                         effects.publish.push(Arc::clone(&op.bytes));
                     }
@@ -364,7 +405,8 @@ impl Workspace {
                     effects.writes.push(Write::Op { workspace, id, bytes: Arc::clone(&op.bytes) });
                 }
                 Output::Fold(id) if !rebuild => {
-                    if let Some(author) = self.fold_op(id, from, store) {
+                    let known = last.filter(|op| op.id == *id);
+                    if let Some(author) = self.fold_op(id, known, from, store) {
                         effects.folded.insert(author);
                         effects.folds += 1;
                     }
@@ -384,11 +426,18 @@ impl Workspace {
         }
     }
 
-    fn fold_op(&mut self, id: &OpId, from: Option<u32>, store: &Store) -> Option<DeviceId> {
-        let bytes = self.op_bytes(store, &[*id]).pop()?;
-        let Ok(Op { author, body: Body::Edit { update, .. }, .. }) = Op::decode_trusted(&bytes) else { return None };
+    fn fold_op(&mut self, id: &OpId, known: Option<&Op>, from: Option<u32>, store: &Store) -> Option<DeviceId> {
+        let stored;
+        let op = match known {
+            Some(op) => op,
+            None => {
+                stored = Op::decode_trusted(&self.op_bytes(store, &[*id]).pop()?).ok()?;
+                &stored
+            }
+        };
+        let Body::Edit { update, .. } = &op.body else { return None };
         // The document and the windows get what the gate wrote, never what it read.
-        let update = Update::parse(&update).ok()?.encode();
+        let update = Update::parse(update).ok()?.encode();
         if from != Some(OWN) {
             fold(&mut self.document, &update);
         }
@@ -398,7 +447,7 @@ impl Workspace {
             let sent = !listens || writer.sink.as_ref().is_none_or(|s| s.send(DocumentMessage::Update(update.clone())));
             sent || *handle == OWN
         });
-        Some(author)
+        Some(op.author)
     }
 
     /// Replaces every window's document by what counts now; each goes on in a new session.

@@ -363,6 +363,12 @@ impl Op {
         Ok(op)
     }
 
+    /// Who an op claims to be by, read from its beginning; for what no rule depends on.
+    pub fn claimed_author(bytes: &[u8]) -> Option<DeviceId> {
+        let author = bytes.get(33..65)?;
+        Some(DeviceId(author.try_into().ok()?))
+    }
+
     /// Reads bytes whose signature was checked before they were stored under their hash.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub const MAX_OPS: usize = 4096;
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// Bytes of ops in one push.
 pub const MAX_PUSH_BYTES: usize = 512 * 1024;
+/// Devices that one note may name as near.
+pub const MAX_NEAR: usize = 256;
 /// Bytes of one presence body.
 pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
 
@@ -44,7 +46,7 @@ pub enum Gossip {
     Note(Note),
 }
 
-/// A signed note: what a device is doing, or which heads it has committed.
+/// A signed note: what a device is doing, which heads it has committed, or whom it hears directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// Who says it.
@@ -61,6 +63,8 @@ pub enum NoteContent {
     Presence(Vec<u8>),
     /// The frontier that the device has committed: a receipt for all in its past.
     Heads(Vec<OpId>),
+    /// The members that the device is connected with: what comes from them directly need not be handed on to it.
+    Near(Vec<DeviceId>),
 }
 
 impl Note {
@@ -88,6 +92,9 @@ impl NoteContent {
         match self {
             NoteContent::Presence(body) => w.u8(0).bytes(body),
             NoteContent::Heads(heads) => ids(w.u8(1), heads),
+            NoteContent::Near(devices) => w.u8(2).list(devices, |w, device| {
+                w.array(&device.0);
+            }),
         };
     }
 
@@ -95,6 +102,7 @@ impl NoteContent {
         Ok(match r.u8("kind of note")? {
             0 => NoteContent::Presence(r.bytes("presence", MAX_PRESENCE_BYTES)?.to_vec()),
             1 => NoteContent::Heads(read_ids(r, "heads", MAX_HEADS)?),
+            2 => NoteContent::Near(r.list("near devices", MAX_NEAR, |r| Ok(DeviceId(r.array("device")?)))?),
             other => return Err(CodecError::Unknown { what: "kind of note", value: other.into() }),
         })
     }

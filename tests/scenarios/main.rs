@@ -18,6 +18,7 @@ mod kill;
 mod kill_peer;
 mod namespaces;
 mod network;
+mod offline;
 mod pipelines;
 mod poison;
 mod power_loss;

@@ -117,6 +117,7 @@ pub(super) fn gossip() -> Vec<(&'static str, Gossip)> {
         ("announce", Gossip::Announce(vec![OpId([30; 32])])),
         ("presence", note(NoteContent::Presence(b"state".to_vec()))),
         ("heads", note(NoteContent::Heads(heads))),
+        ("near", note(NoteContent::Near(vec![alice().id(), bob().id()]))),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! Harness.
 
+pub mod adapter;
 pub mod alloc;
 pub mod dice;
 pub mod headless;

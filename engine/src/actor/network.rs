@@ -9,10 +9,9 @@ use std::sync::Arc;
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::Op;
 use omniscope_protocol::replica::Received;
-use omniscope_protocol::wire::{
-    Gossip, MAX_PUSH_BYTES, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION, topic,
-};
+use omniscope_protocol::wire::{Gossip, MAX_PUSH_BYTES, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION};
 
 use super::Actor;
 use crate::event::Event;
@@ -27,6 +26,8 @@ const BUSY_SYNC_MS: u64 = 700;
 const MAX_ASKED: usize = 512;
 /// Addresses of one member kept over restarts.
 const MAX_REMEMBERED: usize = 8;
+/// Time between two looks at who lacks something: this costs by peers.
+const LOOK_EVERY_MS: u64 = 100;
 /// Receipts that wait for a commit.
 const MAX_RECEIPTS: usize = 256;
 
@@ -109,7 +110,8 @@ impl Actor {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.sync_with(&id, device);
             self.show_presence(&id);
-            self.tell_sync_state(&id);
+            self.sync_state_changed(&id);
+            self.near_changed(&id);
         }
         self.try_joins_with(device);
     }
@@ -118,8 +120,12 @@ impl Actor {
         self.remember_last_seen(device);
         self.peers.remove(device);
         self.doubt_presence(device);
+        for room in self.rooms.values_mut() {
+            room.near.remove(device);
+        }
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
-            self.tell_sync_state(&id);
+            self.sync_state_changed(&id);
+            self.near_changed(&id);
         }
     }
 
@@ -135,15 +141,16 @@ impl Actor {
     }
 
     fn on_subscribed(&mut self, device: DeviceId, of: Topic) {
-        let Some(id) = self.rooms.keys().find(|id| topic(id) == of.0).copied() else { return };
+        let Some(id) = self.room_of(of) else { return };
         self.sync_with(&id, device);
         self.show_presence(&id);
+        self.near_changed(&id);
     }
 
     // ---- gossip
 
     fn on_gossip(&mut self, of: Topic, source: DeviceId, bytes: &[u8]) -> Verdict {
-        let Some(id) = self.rooms.keys().find(|id| topic(id) == of.0).copied() else { return Verdict::Ignore };
+        let Some(id) = self.room_of(of) else { return Verdict::Ignore };
         let Ok(message) = Gossip::decode(bytes) else { return Verdict::Reject };
         match message {
             Gossip::Ops(ops) => {
@@ -151,7 +158,8 @@ impl Actor {
                 if gap {
                     self.sync_with(&id, source);
                 }
-                verdict
+                let author = ops.first().and_then(|op| Op::claimed_author(op));
+                if author == Some(source) { self.handed_on(&id, source, verdict) } else { verdict }
             }
             Gossip::Announce(ids) => {
                 let Ok(room) = self.room(&id) else { return Verdict::Ignore };
@@ -161,8 +169,27 @@ impl Actor {
                 }
                 Verdict::Accept
             }
-            Gossip::Note(note) => self.on_note(&id, note),
+            Gossip::Note(note) => {
+                let author = note.device;
+                let verdict = self.on_note(&id, note);
+                if author == source { self.handed_on(&id, source, verdict) } else { verdict }
+            }
         }
+    }
+
+    /// What was heard from its author is not handed on when everybody else here hears that author too.
+    fn handed_on(&self, id: &WorkspaceId, author: DeviceId, verdict: Verdict) -> Verdict {
+        let Some(room) = self.rooms.get(id) else { return verdict };
+        let hears = |device: &DeviceId| {
+            *device == author
+                || room.near.get(device).is_some_and(|near| near.contains(&author))
+                || room.space.replica.role(device) == Role::None
+        };
+        if verdict == Verdict::Accept && self.peers.keys().all(hears) { Verdict::Ignore } else { verdict }
+    }
+
+    fn room_of(&self, topic: Topic) -> Option<WorkspaceId> {
+        self.rooms.iter().find(|(_, room)| room.topic == topic).map(|(id, _)| *id)
     }
 
     fn on_note(&mut self, id: &WorkspaceId, note: Note) -> Verdict {
@@ -180,6 +207,15 @@ impl Actor {
         self.heard(&note.device);
         match note.content {
             NoteContent::Presence(body) => self.on_presence(id, note.device, &body),
+            NoteContent::Near(devices) => {
+                if self.peers.contains_key(&note.device)
+                    && let Ok(room) = self.room(id)
+                {
+                    room.near.insert(note.device, devices.into_iter().collect());
+                }
+                // Only neighbours can spare anything by it.
+                Verdict::Ignore
+            }
             NoteContent::Heads(heads) => {
                 let ahead = self.note_heads(id, note.device, &heads);
                 if ahead {
@@ -218,7 +254,7 @@ impl Actor {
         let ahead = room.space.replica.note_heads(device, heads);
         if before != (room.space.replica.behind(&device), ahead) {
             room.heard_heads.insert(device);
-            self.tell_sync_state(id);
+            self.sync_state_changed(id);
         }
         ahead
     }
@@ -452,14 +488,19 @@ impl Actor {
     // ---- the timer
 
     pub(super) fn tick_network(&mut self, now: u64) {
+        if now < self.look_due {
+            return;
+        }
+        self.look_due = now + LOOK_EVERY_MS;
         let mut due = Vec::new();
         for (device, peer) in &self.peers {
             for (id, room) in &self.rooms {
+                let since = now - peer.asked.get(id).map_or(0, |a| a.at);
+                // Whether the two are even is worth finding out only once that matters.
                 let replica = &room.space.replica;
-                let uneven = replica.is_ahead(device) || replica.behind(device) != Some(0) || replica.waiting() > 0;
-                let pause = if uneven { BUSY_SYNC_MS } else { IDLE_SYNC_MS };
-                let asked = peer.asked.get(id).map_or(0, |a| a.at);
-                if now >= asked + pause && room.row.state != WorkspaceState::Closed {
+                let uneven = || replica.is_ahead(device) || replica.behind(device) != Some(0) || replica.waiting() > 0;
+                let ask = since >= IDLE_SYNC_MS || since >= BUSY_SYNC_MS && uneven();
+                if ask && room.row.state != WorkspaceState::Closed {
                     due.push((*id, *device));
                 }
             }

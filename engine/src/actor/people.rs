@@ -29,7 +29,7 @@ const GRACE_MS: u64 = 1_000;
 /// Entries of one workspace.
 const MAX_ENTRIES: usize = 1024;
 /// Least time between two messages of one instance.
-const MIN_GAP_MS: u64 = 33;
+const MIN_GAP_MS: u64 = 16;
 /// The instance that verbs speak for.
 const OWN_INSTANCE: &str = "peer";
 
@@ -71,6 +71,11 @@ impl Local {
 impl Room {
     pub(super) fn new() -> Self {
         Self::default()
+    }
+
+    /// When an own entry that changed within the least gap may be sent.
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.local.values().filter(|l| l.dirty).map(|l| l.sent + MIN_GAP_MS).min()
     }
 }
 
@@ -353,6 +358,12 @@ impl Actor {
     }
 
     fn tell_presence(&self, id: &WorkspaceId, device: DeviceId, instance: &str, old: Option<&Value>, state: &Value) {
+        let entry = self.entry_json(id, &device, instance, state);
+        let shown = json!({"device": device.to_string(), "instance": instance, "state": entry});
+        self.tell_windows(id, &DocumentMessage::Awareness(shown));
+        if !self.is_watched() {
+            return;
+        }
         let (workspace, name) = (id.to_string(), device.to_string());
         let changed = |field: &str| old.map(|o| &o[field]) != Some(&state[field]) && !state[field].is_null();
         if changed("pointer") {
@@ -363,13 +374,6 @@ impl Actor {
             let (workspace, device, selection) = (workspace.clone(), name, state["selection"].clone());
             self.tell(Event::SelectionUpdated { workspace, device, instance: instance.to_owned(), selection });
         }
-        let entry = self.entry_json(id, &device, instance, state);
-        self.tell_windows(
-            id,
-            &DocumentMessage::Awareness(json!({
-                "device": device.to_string(), "instance": instance, "state": entry,
-            })),
-        );
         self.tell(Event::PresenceUpdated { workspace, presence: entry });
     }
 

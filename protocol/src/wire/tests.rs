@@ -38,6 +38,7 @@ fn gossip() -> Vec<Gossip> {
         Gossip::Announce(vec![OpId([1; 32])]),
         note(NoteContent::Presence(vec![1, 2])),
         note(NoteContent::Heads(vec![OpId([1; 32])])),
+        note(NoteContent::Near(vec![alice.id()])),
     ]
 }
 

@@ -44,8 +44,18 @@ impl Actor {
             self.command(NetCommand::SetOnline(online));
             self.online = online;
             for id in &rooms {
-                self.tell_sync_state(id);
+                self.sync_state_changed(id);
             }
+        } else if verb == "connect" {
+            #[derive(Deserialize)]
+            #[serde(deny_unknown_fields)]
+            struct Connect {
+                addr: libp2p::Multiaddr,
+            }
+            let Connect { addr } = params(given)?;
+            let device = crate::net::device_at(&addr)
+                .ok_or_else(|| ApiError::params(format!("expected an address that ends in /p2p/…, found {addr}")))?;
+            self.command(NetCommand::Know { device, addrs: vec![addr] });
         } else if verb != "status" {
             return Err(ApiError::new("unknown_method", format!("there is no verb network.{verb}")));
         }

@@ -9,7 +9,7 @@ use omniscope_protocol::replica::Replica;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{Actor, Peer, now_ms, random, store_error, unix_ms};
+use super::super::{Actor, Peer, STATE_EVERY_MS, now_ms, random, store_error, unix_ms};
 use super::{OfWorkspace, check_name};
 use crate::api::{ApiError, params, rfc3339};
 use crate::event::Event;
@@ -251,7 +251,21 @@ impl Actor {
         members.map(peer).collect()
     }
 
-    pub(in super::super) fn tell_sync_state(&self, id: &WorkspaceId) {
+    /// Has the sync state told soon: at once after a quiet while, else with the changes that follow.
+    pub(in super::super) fn sync_state_changed(&mut self, id: &WorkspaceId) {
+        let now = self.now();
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.state_due.get_or_insert((room.state_told + STATE_EVERY_MS).max(now));
+        }
+    }
+
+    pub(in super::super) fn tell_sync_state(&mut self, id: &WorkspaceId, now: u64) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            (room.state_due, room.state_told) = (None, now);
+        }
+        if !self.is_watched() {
+            return;
+        }
         let Some(room) = self.rooms.get(id) else { return };
         self.tell(Event::SyncState {
             workspace: id.to_string(),
