@@ -266,7 +266,7 @@ impl Actor {
     fn add_room(&mut self, space: Workspace, row: WorkspaceRow) {
         let id = space.id();
         let presence = people::Room::new();
-        let edits_today = people::Today::default();
+        let edits_today = people::Today::of(&space.replica, unix_ms());
         let room = Room {
             space,
             row,
@@ -423,7 +423,7 @@ impl Actor {
                     room.space.committed(stored.ops, proof);
                 }
                 room.heads_due.get_or_insert(now + heads_after);
-                self.answer_receipts(&stored.workspace);
+                self.answer_owed(&stored.workspace);
             }
             Err((error, writes)) => {
                 tracing::error!(%error, "not saved");

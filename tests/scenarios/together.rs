@@ -105,6 +105,9 @@ async fn a_version_is_restored_as_a_new_edit_and_everything_survives_a_restart()
     let listed = ana.call("workspace.list", json!({})).await;
     assert_eq!(listed["workspaces"][0]["name"], "RNA-seq");
     assert_eq!(listed["workspaces"][0]["role"], "owner");
+    let statistics = ana.call("workspace.show", json!({"workspace": ws})).await["statistics"].clone();
+    assert_eq!((statistics["members"].as_u64(), statistics["online"].as_u64()), (Some(1), Some(1)), "{statistics}");
+    assert!(statistics["edits_today"].as_u64().unwrap() > 3, "{statistics}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,8 +28,8 @@ const MAX_ASKED: usize = 512;
 const MAX_REMEMBERED: usize = 8;
 /// Time between two looks at who lacks something: this costs by peers.
 const LOOK_EVERY_MS: u64 = 100;
-/// Receipts that wait for a commit.
-const MAX_RECEIPTS: usize = 256;
+/// Answers that wait for a commit.
+const MAX_OWED: usize = 256;
 
 /// A connected device.
 #[derive(Debug)]
@@ -49,12 +49,21 @@ struct Asked {
     under_way: bool,
 }
 
-/// Requests of this device and receipts that it owes.
+/// Requests of this device, and answers that it owes.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     next: u64,
     sent: BTreeMap<u64, Sent>,
-    receipts: Vec<(WorkspaceId, u32, ResponseToken)>,
+    owed: Vec<(WorkspaceId, Owed, ResponseToken)>,
+}
+
+/// An answer that promises something, and so waits for a commit.
+#[derive(Debug, Clone, Copy)]
+enum Owed {
+    /// What was pushed is held here.
+    Receipt,
+    /// The asking device was let in. Said before the commit, a crash could let a link for one in twice.
+    Admission,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -336,8 +345,12 @@ impl Actor {
                 self.after_first_sync(&workspace);
             }
             (Sent::Push(workspace), Response::Receipt { heads }) => {
+                let lacked = self.behind(&workspace, &device);
                 self.note_heads(&workspace, device, &heads);
-                self.push_missing(&workspace, device);
+                // A peer that took nothing, as an older version may, is not sent the same again at once.
+                if self.behind(&workspace, &device) < lacked {
+                    self.push_missing(&workspace, device);
+                }
             }
             (Sent::Fetch(workspace), Response::Ops(ops)) => {
                 if self.take_ops(&workspace, &ops).1 {
@@ -357,6 +370,10 @@ impl Actor {
             }
             (_, other) => tracing::debug!(?other, "a response of another kind than asked for"),
         }
+    }
+
+    fn behind(&self, id: &WorkspaceId, device: &DeviceId) -> Option<usize> {
+        self.rooms.get(id)?.space.replica.behind(device)
     }
 
     /// Sends what a peer lacks, as far as known.
@@ -409,8 +426,10 @@ impl Actor {
             }
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
             Request::Join { workspace, invite, redemption } => {
-                let response = self.answer_join(workspace, device, &invite, &redemption);
-                self.respond(token, &response);
+                match self.answer_join(workspace, device, &invite, &redemption) {
+                    Response::Admitted { .. } => self.owe(workspace, Owed::Admission, token),
+                    other => self.respond(token, &other),
+                }
             }
         }
     }
@@ -459,29 +478,33 @@ impl Actor {
             // lost even that its sender is a member.
             self.exchange_with(&id, device);
         }
-        let Some(room) = self.rooms.get(&id) else { return };
-        if room.space.replica.all_committed() {
-            let heads = room.space.replica.committed_heads();
-            self.respond(token, &Response::Receipt { heads });
-        } else if self.requests.receipts.len() < MAX_RECEIPTS {
-            let count = room.space.replica.len() as u32;
-            self.requests.receipts.push((id, count, token));
-        } else {
-            self.respond(token, &Response::Refused(Refusal::Busy));
-        }
+        self.owe(id, Owed::Receipt, token);
     }
 
-    /// After a commit: the receipts that waited for it.
-    pub(super) fn answer_receipts(&mut self, id: &WorkspaceId) {
+    /// Promises somebody what holds once everything in the log is committed: at once, if it is.
+    fn owe(&mut self, id: WorkspaceId, owed: Owed, token: ResponseToken) {
+        if self.requests.owed.len() >= MAX_OWED {
+            return self.respond(token, &Response::Refused(Refusal::Busy));
+        }
+        self.requests.owed.push((id, owed, token));
+        self.answer_owed(&id);
+    }
+
+    /// After a commit: the answers that waited for it.
+    pub(super) fn answer_owed(&mut self, id: &WorkspaceId) {
         let Some(room) = self.rooms.get(id) else { return };
         if !room.space.replica.all_committed() {
             return;
         }
         let heads = room.space.replica.committed_heads();
-        let (due, waiting): (Vec<_>, Vec<_>) = self.requests.receipts.drain(..).partition(|(w, _, _)| w == id);
-        self.requests.receipts = waiting;
-        for (_, _, token) in due {
-            self.respond(token, &Response::Receipt { heads: heads.clone() });
+        let (due, waiting): (Vec<_>, Vec<_>) = self.requests.owed.drain(..).partition(|(w, _, _)| w == id);
+        self.requests.owed = waiting;
+        for (_, owed, token) in due {
+            let response = match owed {
+                Owed::Receipt => Response::Receipt { heads: heads.clone() },
+                Owed::Admission => Response::Admitted { ops: Vec::new() },
+            };
+            self.respond(token, &response);
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use omniscope_protocol::identity::{DeviceId, WorkspaceId, fingerprint};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Body;
+use omniscope_protocol::replica::Replica;
 use omniscope_protocol::wire::{MAX_PRESENCE_BYTES, NoteContent};
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ use crate::net::Verdict;
 use crate::store::{Batch, Store, Write};
 use crate::workspace::DocumentMessage;
 
+const DAY_MS: i64 = 86_400_000;
 /// An entry is repeated this often.
 const HEARTBEAT_MS: u64 = 15_000;
 /// An entry not heard for this long is gone; one whose device was disconnected is gone when its next heartbeat fails.
@@ -87,8 +89,16 @@ pub(super) struct Today {
 }
 
 impl Today {
+    /// What the log says: edits that count, made today by their authors' clocks.
+    pub(super) fn of(replica: &Replica, unix_ms: i64) -> Self {
+        let day = unix_ms.div_euclid(DAY_MS);
+        let today = |at: &u64| i64::try_from(*at).is_ok_and(|at| at.div_euclid(DAY_MS) == day);
+        let edits = replica.judge().accepted_edits().map(|n| replica.time_ms(n)).filter(today).count();
+        Self { day, edits }
+    }
+
     pub(super) fn count(&mut self, unix_ms: i64, edits: usize) {
-        let day = unix_ms.div_euclid(86_400_000);
+        let day = unix_ms.div_euclid(DAY_MS);
         if day != self.day {
             *self = Self { day, edits: 0 };
         }
@@ -96,7 +106,7 @@ impl Today {
     }
 
     pub(super) fn edits(&self, unix_ms: i64) -> usize {
-        if unix_ms.div_euclid(86_400_000) == self.day { self.edits } else { 0 }
+        if unix_ms.div_euclid(DAY_MS) == self.day { self.edits } else { 0 }
     }
 }
 
@@ -431,7 +441,13 @@ impl Actor {
         let Some(room) = self.rooms.get(id) else { return Vec::new() };
         let own = room.presence.local.iter().map(|(i, l)| self.entry_json(id, &self.me, i, &l.state));
         let others = room.presence.others.iter().map(|((d, i), e)| self.entry_json(id, d, i, &e.state));
-        own.chain(others).collect()
+        let mut present: Vec<Value> = own.chain(others).collect();
+        // Alone, a device has told nobody yet that it is there.
+        let unsaid = room.presence.local.is_empty() && self.net.is_some() && self.online;
+        if unsaid && room.space.replica.role(&self.me) > Role::None {
+            present.insert(0, self.entry_json(id, &self.me, OWN_INSTANCE, &json!({})));
+        }
+        present
     }
 
     /// How many devices are present, and how many of them idle or away.
