@@ -17,6 +17,7 @@ mod keyring;
 mod kill;
 mod kill_peer;
 mod namespaces;
+mod memory;
 mod network;
 mod offline;
 mod pipelines;
