@@ -271,20 +271,25 @@ impl Store {
 
     /// Repairs a workspace's log: rows of which `check(id, bytes)` is false go, the others stay, indexes are rebuilt.
     ///
-    /// The whole rows are written again after the indexes were rebuilt: a row may be found by an index although the
-    /// workspace in the row itself is damaged, and would be lost with that index.
+    /// The log is read twice. What the indexes find beforehand is written again after they were rebuilt: a row may be
+    /// found by an index although the workspace in the row itself is damaged, and would be lost with that index. What a
+    /// damaged index hid is judged afterwards.
     pub fn repair(&self, workspace: &[u8; 32], check: &dyn Fn(&[u8; 32], &[u8]) -> bool) -> Result<(), StoreError> {
-        let mut first = vec![Write::Reindex];
-        let mut whole = Vec::new();
+        let (mut whole, mut damaged) = (Vec::new(), Vec::new());
         self.for_each_op(workspace, 0, |_, id, bytes| {
             if check(&id, bytes) {
                 whole.push(Write::Op { workspace: *workspace, id, bytes: bytes.into() });
-            } else {
-                first.push(Write::DropOp { workspace: *workspace, id });
             }
             true
         })?;
-        self.commit_wait(Batch { writes: first })?;
+        self.commit_wait(Batch::one(Write::Reindex))?;
+        self.for_each_op(workspace, 0, |_, id, bytes| {
+            if !check(&id, bytes) {
+                damaged.push(Write::DropOp { workspace: *workspace, id });
+            }
+            true
+        })?;
+        self.commit_wait(Batch { writes: damaged })?;
         for writes in whole.chunks(REPAIR_ROWS) {
             self.commit_wait(Batch { writes: writes.to_vec() })?;
         }

@@ -51,11 +51,22 @@ fn damage(rng: &mut Rng, bytes: &mut Vec<u8>) -> String {
 
 #[test]
 fn damage_is_noticed_and_what_still_reads_is_kept() {
-    let mut rng = Rng::from_env("corruption");
+    let (salvaged, rows_kept) = damage_and_heal(Rng::from_env("corruption"), tier(50, 500));
+    assert!(salvaged > 10 && rows_kept > 1_000, "{salvaged} salvages kept {rows_kept} rows");
+}
+
+/// One of its files has an index that hides rows, four of them damaged.
+#[test]
+fn rows_that_a_damaged_index_hid_are_judged_too() {
+    damage_and_heal(Rng(1_795_580_037_666_003_331), 50);
+}
+
+/// Damages `files` files, each in another way, and heals them: how many were salvaged, and how many rows were kept.
+fn damage_and_heal(mut rng: Rng, files: u64) -> (usize, usize) {
     let origin = tempfile::tempdir().unwrap();
     let good = sample(origin.path());
     let (mut salvaged, mut rows_kept) = (0, 0);
-    for _ in 0..tier(50, 500) {
+    for _ in 0..files {
         let dir = tempfile::tempdir().unwrap();
         let mut bytes = good.clone();
         let what = damage(&mut rng, &mut bytes);
@@ -84,7 +95,7 @@ fn damage_is_noticed_and_what_still_reads_is_kept() {
         let healed: BTreeSet<u32> = numbers(&store).unwrap().into_iter().collect();
         assert_eq!(healed.len(), ROWS as usize, "{what}");
     }
-    assert!(salvaged > 10 && rows_kept > 1_000, "{salvaged} salvages kept {rows_kept} rows");
+    (salvaged, rows_kept)
 }
 
 /// Opens Ben's folder as the programs do; a folder that is refused gives the reason.
