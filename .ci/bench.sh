@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # OmniScope beside what people would use instead: the neutral harness, when it lies beside this folder.
 #
-# BENCH_ROUNDS, BENCH_SYSTEMS and BENCH_SCENARIOS narrow or widen the run. Needs root: the harness makes a network
+# BENCH_ROUNDS, BENCH_SECS, BENCH_SYSTEMS and BENCH_SCENARIOS narrow or widen the run. Needs root: the harness makes a network
 # namespace, so that byte counts are its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,6 +32,6 @@ cd "$target/bench"
 # What `open` starts from is made once; it is not timed against others.
 ./run.sh --systems "$systems" --out "$results" seed
 # shellcheck disable=SC2086 # scenarios are words
-./run.sh --systems "$systems" --rounds "${BENCH_ROUNDS:-3}" --out "$results" \
+./run.sh --systems "$systems" --rounds "${BENCH_ROUNDS:-3}" --secs "${BENCH_SECS:-8}" --out "$results" \
   ${BENCH_SCENARIOS:-room:2 room:10 room:50 catchup open restart crash:50}
 node report.mjs "$results"
