@@ -1,6 +1,6 @@
 //! Which workspace is open, kept between starts, and whether it can be.
 //! A change between viewer and editor opens it anew, because the right to write belongs to the session.
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { toast } from "sonner";
 import { type Collaboration, useCollaboration } from "../hooks/useCollaboration";
 import type { Summary } from "../panels/engine";
@@ -26,5 +26,18 @@ export function useOpenWorkspace(workspaces: readonly Summary[] | null): OpenWor
     else localStorage.removeItem(KEY);
     setActive(workspace);
   }, []);
+  // At the start one is open: the one that was, else the one that was worked on last.
+  const started = useRef(false);
+  useEffect(() => {
+    if (started.current || !workspaces) return;
+    started.current = true;
+    const last = latest(workspaces);
+    if (last && !workspaces.some((one) => one.workspace === active)) open(last);
+  }, [workspaces, active, open]);
   return { active, open, collaboration, problem: shut ?? collaboration.problem };
+}
+
+function latest(workspaces: readonly Summary[]): string | null {
+  const members = workspaces.filter((one) => one.status === "member");
+  return members.reduce<Summary | null>((best, one) => (!best || (one.updated ?? "") > (best.updated ?? "") ? one : best), null)?.workspace ?? null;
 }
