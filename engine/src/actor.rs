@@ -3,10 +3,10 @@
 //! `verbs` answers calls, `network` what peers send, `joins` brings this device into workspaces, `presence` shows who
 //! is there. Deliberately absent: rules (they are the replica's) and SQL.
 
-mod history;
 mod joins;
 mod network;
 mod people;
+mod places;
 mod remembered;
 mod verbs;
 

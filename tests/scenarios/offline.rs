@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use omniscope_engine::pipeline::SAMPLE_RNASEQ;
+use omniscope_tests::dice::{Dice, full, seed};
 use omniscope_tests::peers::{PATIENCE, Peer, converged};
 use serde_json::{Value, json};
 
@@ -15,27 +16,10 @@ const EDITS: u32 = 10_000;
 /// How much longer than promised a busy machine may take before the full tier fails.
 const MARGIN: u32 = 4;
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % n as u64) as usize
-    }
-}
-
-fn seed() -> u64 {
-    let seed = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1_u64);
-    println!("SEED={seed}");
-    seed * 2 + 1
-}
-
 /// Prints what was promised and measured; in the full tier the promise holds by the margin.
 fn promise(what: &str, promised: Duration, measured: Duration) {
     println!("{what}: {measured:.1?} (promised: {promised:?})");
-    if std::env::var_os("OMNISCOPE_FULL").is_some() {
+    if full() {
         assert!(measured <= promised * MARGIN, "{what} took {measured:?}");
     }
 }
@@ -108,7 +92,7 @@ async fn work_alone(peer: &Peer, workspace: &str, nodes: &[String], dice: &mut D
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_offline_edits_on_each_side_merge_without_loss() {
-    let (mut dice, ana, ben) = (Dice(seed()), Peer::start("Ana").await, Peer::start("Ben").await);
+    let (mut dice, ana, ben) = (Dice::new(seed()), Peer::start("Ana").await, Peer::start("Ben").await);
     let made = ana.call("workspace.create", json!({"name": "RNA-seq"})).await;
     let ws = made["workspace"].as_str().unwrap().to_owned();
     ana.call("pipeline.import", json!({"workspace": ws, "content": SAMPLE_RNASEQ})).await;
@@ -117,7 +101,7 @@ async fn ten_thousand_offline_edits_on_each_side_merge_without_loss() {
     let nodes: Vec<String> = state["nodes"].as_object().unwrap().keys().cloned().collect();
 
     part([&ana, &ben]).await;
-    let mut other = Dice(dice.below(1 << 20) as u64 * 2 + 1);
+    let mut other = Dice::new(dice.any());
     let (by_ana, by_ben) =
         tokio::join!(work_alone(&ana, &ws, &nodes, &mut dice), work_alone(&ben, &ws, &nodes, &mut other));
     assert!(by_ana.len() > nodes.len() / 2 && by_ben.len() > nodes.len() / 2, "both did something");

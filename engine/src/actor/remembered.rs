@@ -1,7 +1,7 @@
 //! What is kept over restarts about others: how much of the log each is known to hold, and when it was last heard.
 //!
 //! With it "not sent yet" stays true while nobody is there to ask, and the first exchange after a restart costs what is
-//! new. Deliberately absent: addresses, which belong to the network.
+//! new. Deliberately absent: addresses, which stand in `places`.
 
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;

@@ -4,6 +4,7 @@
 //! This file finds the verb; what it does stands under its topic.
 
 mod doctor;
+mod history;
 mod invitations;
 mod members;
 mod network;

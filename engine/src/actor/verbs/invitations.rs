@@ -138,10 +138,10 @@ impl Actor {
         let mut addresses = Vec::new();
         for relay in relays {
             let relay = relay.parse().map_err(|e| ApiError::params(format!("expected a multiaddr: {e}")))?;
-            addresses.push(super::super::network::circuit_through(&relay, &self.me).to_string());
+            addresses.push(super::super::places::circuit_through(&relay, &self.me).to_string());
         }
         let configured =
-            self.options.relays.iter().map(|r| super::super::network::circuit_through(r, &self.me).to_string());
+            self.options.relays.iter().map(|r| super::super::places::circuit_through(r, &self.me).to_string());
         addresses.extend(configured);
         addresses.extend(self.listening.iter().map(ToString::to_string));
         let mut seen = std::collections::BTreeSet::new();

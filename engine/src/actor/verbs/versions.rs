@@ -1,5 +1,6 @@
 //! Verbs about named versions.
 
+use omniscope_protocol::identity::WorkspaceId;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Body;
 use serde::Deserialize;
@@ -45,15 +46,20 @@ impl Actor {
                     let since = serde_json::to_value(Diff::between(&state, &now)).unwrap_or_default();
                     return Ok(json!({"version": at.to_string(), "name": name, "state": state, "since": since}));
                 }
-                self.require(&id, Role::Editor)?;
-                let changed = self.edit(&id, |space, _| {
-                    let restored = space.document.restore(&state);
-                    Ok((restored.updates, restored.changes))
-                })?;
-                self.flush(&id, u64::MAX);
-                Ok(json!({"changed": changed}))
+                self.restore(&id, &state)
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb version.{verb}"))),
         }
+    }
+
+    /// Brings a past state back, as a new edit.
+    pub(super) fn restore(&mut self, id: &WorkspaceId, state: &Value) -> Result<Value, ApiError> {
+        self.require(id, Role::Editor)?;
+        let changed = self.edit(id, |space, _| {
+            let restored = space.document.restore(state);
+            Ok((restored.updates, restored.changes))
+        })?;
+        self.flush(id, u64::MAX);
+        Ok(json!({"changed": changed}))
     }
 }

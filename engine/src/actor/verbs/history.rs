@@ -8,12 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
-use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Actor;
+use super::super::Actor;
 use crate::api::{ApiError, params, rfc3339};
 use crate::doc::Document;
 use crate::doc::diff::{Changes, Diff};
@@ -82,15 +81,9 @@ impl Actor {
             "restore" => {
                 let At { workspace, at } = params(given)?;
                 let id = self.find(&workspace)?;
-                self.require(&id, Role::Editor)?;
                 self.flush(&id, u64::MAX);
                 let state = self.with(&id, |space, store, _, _| Ok(state_at(space, store, at)?.to_json()))?;
-                let changed = self.edit(&id, |space, _| {
-                    let restored = space.document.restore(&state);
-                    Ok((restored.updates, restored.changes))
-                })?;
-                self.flush(&id, u64::MAX);
-                Ok(json!({"changed": changed}))
+                self.restore(&id, &state)
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb history.{verb}"))),
         }
