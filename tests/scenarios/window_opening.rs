@@ -1,4 +1,4 @@
-//! A window whose engine cannot open says why, plainly and soon, and offers a way on.
+//! What a window shows first: the pipeline that is there, a welcome, or why the engine cannot open and a way on.
 
 use omniscope_engine::device::{self, KeySource};
 use omniscope_tests::window::{Setup, Window, id, program};
@@ -114,5 +114,23 @@ async fn a_first_run_asks_for_a_name_and_a_link_on_the_command_line_for_a_word()
             "document.querySelector('[data-testid=\"join-link-input\"]')?.value.includes('more-nonsense')",
         )
         .await;
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_window_opens_the_workspace_that_is_there() {
+    let root = tempfile::tempdir().unwrap();
+    let setup = Setup::of("Ana", root.path());
+    let omniscope = |words: &[&str]| {
+        let place =
+            ["--data-dir", &setup.dir.display().to_string(), "--key-file", &format!("{}.key", setup.dir.display())]
+                .map(str::to_owned);
+        let output = std::process::Command::new(program("omniscope")).args(place).args(words).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    omniscope(&["workspace", "create", "RNA-seq"]);
+    omniscope(&["pipeline", "import", "RNA-seq", "--sample"]);
+    let window = Window::open(&setup).await;
+    window.until("the pipeline is drawn", "document.querySelectorAll('.react-flow__node').length > 10").await;
     window.close().await;
 }
