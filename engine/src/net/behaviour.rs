@@ -42,6 +42,14 @@ const MAX_PENDING: u32 = 128;
 pub(super) type Gossip =
     gossipsub::Behaviour<IdentityTransform, MaxCountSubscriptionFilter<AllowAllSubscriptionFilter>>;
 
+/// What of the protocols is switched on for as long as a swarm stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manners {
+    pub(super) gossip: bool,
+    /// No address of this device is told to anybody, and no hole is punched.
+    pub(super) relay_only: bool,
+}
+
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
@@ -50,12 +58,13 @@ pub(super) struct Behaviour {
     pub(super) identify: identify::Behaviour,
     pub(super) pulse: Pulse,
     pub(super) relay: relay::client::Behaviour,
-    pub(super) holes: dcutr::Behaviour,
+    pub(super) holes: Toggle<dcutr::Behaviour>,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
 }
 
 impl Behaviour {
-    pub(super) fn new(key: &Keypair, relay: relay::client::Behaviour, gossip: bool) -> Result<Self, NetError> {
+    pub(super) fn new(key: &Keypair, relay: relay::client::Behaviour, manners: Manners) -> Result<Self, NetError> {
+        let Manners { gossip, relay_only } = manners;
         let local = key.public().to_peer_id();
         let limits = ConnectionLimits::default()
             .with_max_established(Some(MAX_CONNECTIONS))
@@ -67,7 +76,8 @@ impl Behaviour {
             .with_max_concurrent_streams(MAX_STREAMS_PER_CONNECTION);
         let identify = identify::Config::new("/omniscope/1".to_owned(), key.public())
             .with_agent_version(format!("omniscope/{}", env!("CARGO_PKG_VERSION")))
-            .with_push_listen_addr_updates(true);
+            .with_push_listen_addr_updates(true)
+            .with_hide_listen_addrs(relay_only);
         Ok(Self {
             limits: connection_limits::Behaviour::new(limits),
             gossip: Toggle::from(if gossip { Some(new_gossip()?) } else { None }),
@@ -75,7 +85,8 @@ impl Behaviour {
             identify: identify::Behaviour::new(identify),
             pulse: Pulse::new(),
             relay,
-            holes: dcutr::Behaviour::new(local),
+            // Whoever punches a hole tells the other side where it is seen.
+            holes: Toggle::from((!relay_only).then(|| dcutr::Behaviour::new(local))),
             mdns: Toggle::from(None),
         })
     }

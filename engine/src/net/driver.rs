@@ -70,7 +70,7 @@ impl Driver {
         let device = device_of(&local).ok_or_else(|| NetError::Key("the peer id holds no key".to_owned()))?;
         let now = Instant::now();
         let mut driver = Self {
-            swarm: transport::build(&key, config.gossip)?,
+            swarm: transport::build(&key, super::behaviour::Manners { gossip: config.gossip, relay_only: false })?,
             outbox,
             local,
             device,
