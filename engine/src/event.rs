@@ -30,6 +30,8 @@ pub enum Event {
     StateUpdated { workspace: String },
     /// What is saved here and what others hold.
     SyncState { workspace: String, saved: bool, unsent: usize, online: bool, peers: Vec<Value> },
+    /// A device is reached on another path than before, or (no path) no more.
+    PathChanged { device: String, path: Option<String>, latency_ms: Option<f64> },
     /// The list of workspaces, or something that it shows, changed.
     WorkspacesChanged {},
     /// A join went through.

@@ -17,6 +17,7 @@ mod backoff;
 mod behaviour;
 mod book;
 mod codec;
+mod dials;
 mod driver;
 mod links;
 mod listeners;
@@ -24,6 +25,8 @@ mod outbox;
 mod pulse;
 mod relays;
 mod transport;
+mod vantage;
+mod wake;
 
 pub use address::{device_at, device_of, peer_of};
 pub use omniscope_protocol::identity::DeviceId;
@@ -62,6 +65,9 @@ pub struct NetConfig {
     pub relays: Vec<Multiaddr>,
     /// Looks for neighbours by multicast DNS.
     pub mdns: bool,
+    /// Tells nobody but the relays where this device is: it does not listen, dials nobody else, and is reached by
+    /// circuits alone.
+    pub relay_only: bool,
     /// Starts online; otherwise waits for [`NetCommand::SetOnline`].
     pub online: bool,
     /// Takes part in gossip. Off only in tests, which show that the exchange of heads does without.
@@ -74,7 +80,16 @@ impl NetConfig {
     /// Default listen addresses, no relays, mDNS and gossip on, online.
     pub fn new(secret: Zeroizing<[u8; 32]>) -> Self {
         let (listen, relays) = (Vec::new(), Vec::new());
-        Self { secret, listen, relays, mdns: true, online: true, gossip: true, gossip_loss_percent: 0 }
+        Self {
+            secret,
+            listen,
+            relays,
+            mdns: true,
+            relay_only: false,
+            online: true,
+            gossip: true,
+            gossip_loss_percent: 0,
+        }
     }
 }
 
@@ -193,6 +208,9 @@ pub enum NetCommand {
     RemoveRelay(Multiaddr),
     /// `false` closes everything and stops listening, dialling and mDNS; `true` restores it.
     SetOnline(bool),
+    /// Hides this device's addresses from all but its relays, or no more; see [`NetConfig::relay_only`]. Closes every
+    /// connection, and makes those anew that are allowed then.
+    SetRelayOnly(bool),
     /// Closes all connections to a device. A known device is redialled unless it is forgotten first.
     Disconnect { device: DeviceId },
 }
@@ -206,8 +224,9 @@ pub enum NetEvent {
     Connected { device: DeviceId, path: Path },
     /// The last connection to a device is gone.
     Disconnected { device: DeviceId },
-    /// The best path changed, or its round-trip time did noticeably.
-    PathChanged { device: DeviceId, path: Path, rtt_ms: Option<f64> },
+    /// The best path changed, or its round-trip time did noticeably, or (`lost`) one of several connections broke and
+    /// took along what was under way on it.
+    PathChanged { device: DeviceId, path: Path, rtt_ms: Option<f64>, lost: bool },
     /// A message arrived; `source` is the neighbour that handed it on, not its author.
     Gossip { topic: Topic, source: DeviceId, id: GossipId, bytes: Vec<u8> },
     /// A device asks; answer with [`NetCommand::Respond`] within 15 s.

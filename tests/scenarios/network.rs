@@ -133,6 +133,7 @@ async fn a_circuit_gives_way_to_a_direct_path_and_nothing_is_lost() {
     tokio::time::timeout(PATIENCE, both).await.expect("all messages arrive");
     // The relay is no longer needed.
     server.stop().await;
+    ana.until(|event| matches!(event, NetEvent::PathChanged { path: Path::Lan, lost: true, .. }).then_some(())).await;
     exchange(&mut ana, &mut ben, 1, 1000).await;
 }
 

@@ -41,10 +41,24 @@ pub(super) struct Peer {
     pub(super) heard_ms: i64,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// What an exchange can change: the ops here, those that wait, and those that the other lacks.
+type Standing = (usize, usize, Option<usize>);
+
+#[derive(Debug, Clone, Copy, Default)]
 struct Asked {
     at: u64,
     under_way: bool,
+    /// Exchanges since one last changed anything, and how things stood after it.
+    vain: u32,
+    left: Option<Standing>,
+}
+
+impl Asked {
+    /// The pause before the next exchange while one side lacks something: short, but it grows while that brings nothing
+    /// new, because what is missing may not exist.
+    fn pause_ms(self) -> u64 {
+        (BUSY_SYNC_MS << self.vain.min(8)).min(IDLE_SYNC_MS)
+    }
 }
 
 /// Requests of this device, and answers that it owes.
@@ -77,11 +91,7 @@ impl Actor {
         match event {
             NetEvent::Connected { device, path } => self.on_connected(device, path),
             NetEvent::Disconnected { device } => self.on_disconnected(&device),
-            NetEvent::PathChanged { device, path, rtt_ms } => {
-                if let Some(peer) = self.peers.get_mut(&device) {
-                    (peer.path, peer.rtt_ms) = (path, rtt_ms.or(peer.rtt_ms));
-                }
-            }
+            NetEvent::PathChanged { device, path, rtt_ms, lost } => self.on_path(device, path, rtt_ms, lost),
             NetEvent::Gossip { topic, source, id, bytes } => {
                 let verdict = self.on_gossip(topic, source, &bytes);
                 self.command(NetCommand::Judge { message: id, verdict });
@@ -114,6 +124,7 @@ impl Actor {
     fn on_connected(&mut self, device: DeviceId, path: Path) {
         let heard_ms = super::unix_ms();
         self.peers.insert(device, Peer { path, rtt_ms: None, addrs: Vec::new(), asked: BTreeMap::new(), heard_ms });
+        self.tell_path(device, Some(path), None);
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.sync_with(&id, device);
             self.show_presence(&id);
@@ -123,7 +134,31 @@ impl Actor {
         self.try_joins_with(device);
     }
 
+    /// What was under way on a lost connection is asked for again at once.
+    fn on_path(&mut self, device: DeviceId, path: Path, rtt_ms: Option<f64>, lost: bool) {
+        let Some(peer) = self.peers.get_mut(&device) else { return };
+        let changed = peer.path != path;
+        (peer.path, peer.rtt_ms) = (path, if changed { rtt_ms } else { rtt_ms.or(peer.rtt_ms) });
+        if changed {
+            self.tell_path(device, Some(path), rtt_ms);
+        }
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            if lost {
+                self.sync_with(&id, device);
+            }
+            if changed {
+                self.sync_state_changed(&id);
+            }
+        }
+    }
+
+    fn tell_path(&self, device: DeviceId, path: Option<Path>, latency_ms: Option<f64>) {
+        let path = path.map(|path| path.as_str().to_owned());
+        self.tell(Event::PathChanged { device: device.to_string(), path, latency_ms });
+    }
+
     fn on_disconnected(&mut self, device: &DeviceId) {
+        self.tell_path(*device, None, None);
         self.remember_last_seen(device);
         self.peers.remove(device);
         self.doubt_presence(device);
@@ -293,7 +328,8 @@ impl Actor {
             return;
         }
         let request = Request::Sync { workspace: *id, heads: replica.heads(), have: replica.have() };
-        peer.asked.insert(*id, Asked { at: now, under_way: false });
+        let asked = peer.asked.entry(*id).or_default();
+        (asked.at, asked.under_way) = (now, false);
         let under_way = self.request(device, Sent::Sync(*id), &request);
         if let Some(asked) = self.peers.get_mut(&device).and_then(|p| p.asked.get_mut(id)) {
             asked.under_way = under_way;
@@ -333,6 +369,7 @@ impl Actor {
         self.heard(&device);
         match (sent, response) {
             (Sent::Sync(workspace), Response::Sync { ops, heads, more }) => {
+                let before = self.standing(&workspace, &device);
                 self.take_ops(&workspace, &ops);
                 let ahead = self.note_heads(&workspace, device, &heads);
                 if (more || ahead) && !ops.is_empty() {
@@ -340,6 +377,7 @@ impl Actor {
                 } else {
                     self.push_missing(&workspace, device);
                 }
+                self.note_use(&workspace, &device, before);
                 self.after_first_sync(&workspace);
             }
             (Sent::Push(workspace), Response::Receipt { heads }) => {
@@ -367,6 +405,20 @@ impl Actor {
                 tracing::warn!(version, ours = WIRE_VERSION, "a peer speaks another version");
             }
             (_, other) => tracing::debug!(?other, "a response of another kind than asked for"),
+        }
+    }
+
+    fn standing(&self, id: &WorkspaceId, device: &DeviceId) -> Option<Standing> {
+        let replica = &self.rooms.get(id)?.space.replica;
+        Some((replica.len(), replica.waiting(), replica.behind(device)))
+    }
+
+    /// Notes whether an exchange was of any use.
+    fn note_use(&mut self, id: &WorkspaceId, device: &DeviceId, before: Option<Standing>) {
+        let after = self.standing(id, device);
+        if let Some(asked) = self.peers.get_mut(device).and_then(|peer| peer.asked.get_mut(id)) {
+            asked.vain = if before == after { asked.vain.saturating_add(1) } else { 0 };
+            asked.left = after;
         }
     }
 
@@ -516,11 +568,13 @@ impl Actor {
         let mut due = Vec::new();
         for (device, peer) in &self.peers {
             for (id, room) in &self.rooms {
-                let since = now - peer.asked.get(id).map_or(0, |a| a.at);
+                let asked = peer.asked.get(id).copied().unwrap_or_default();
+                let since = now - asked.at;
                 // Whether the two are even is worth finding out only once that matters.
                 let replica = &room.space.replica;
                 let uneven = || replica.is_ahead(device) || replica.behind(device) != Some(0) || replica.waiting() > 0;
-                let ask = since >= IDLE_SYNC_MS || since >= BUSY_SYNC_MS && uneven();
+                let worth = || since >= asked.pause_ms() || self.standing(id, device) != asked.left;
+                let ask = since >= IDLE_SYNC_MS || since >= BUSY_SYNC_MS && uneven() && worth();
                 if ask && room.row.state != WorkspaceState::Closed {
                     due.push((*id, *device));
                 }

@@ -26,9 +26,8 @@ impl Actor {
         }
         let relays = self.options.relays.iter().map(|r| circuit_through(r, &device));
         let addrs: Vec<Multiaddr> = self.remembered_addresses(&device).into_iter().chain(relays).collect();
-        if !addrs.is_empty() {
-            self.command(NetCommand::Know { device, addrs });
-        }
+        // Without an address, too: circuits and neighbours may lead to it later.
+        self.command(NetCommand::Know { device, addrs });
     }
 
     /// Looks for everybody in the workspaces of which this device is a member.

@@ -42,6 +42,29 @@ pub(super) fn last_peer(addr: &Multiaddr) -> Option<PeerId> {
     }
 }
 
+/// The relay that a circuit leads through.
+pub(super) fn relay_of(addr: &Multiaddr) -> Option<PeerId> {
+    let mut relay = None;
+    for part in addr {
+        match part {
+            Protocol::P2pCircuit => return relay,
+            Protocol::P2p(peer) => relay = Some(peer),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The transport and port of an address that one can listen on: QUIC as UDP, or plain TCP.
+pub(super) fn port_of(addr: &Multiaddr) -> Option<(bool, u16)> {
+    let mut parts = addr.iter().skip(1);
+    match (parts.next()?, parts.next()) {
+        (Protocol::Udp(port), Some(Protocol::QuicV1)) => Some((true, port)),
+        (Protocol::Tcp(port), None | Some(Protocol::P2p(_))) => Some((false, port)),
+        _ => None,
+    }
+}
+
 pub(super) fn is_circuit(addr: &Multiaddr) -> bool {
     addr.iter().any(|part| matches!(part, Protocol::P2pCircuit))
 }
@@ -122,6 +145,18 @@ mod tests {
         for (addr, path) in cases {
             assert_eq!(path_of(&addr.parse().unwrap()), path, "{addr}");
         }
+    }
+
+    #[test]
+    fn a_circuit_names_its_relay() {
+        let (relay, peer) = (PeerId::random(), PeerId::random());
+        let plain: Multiaddr = format!("/ip4/10.0.0.1/tcp/1/p2p/{relay}").parse().unwrap();
+        assert_eq!(relay_of(&plain), None);
+        let circuit = plain.with(Protocol::P2pCircuit).with(Protocol::P2p(peer));
+        assert_eq!((relay_of(&circuit), last_peer(&circuit)), (Some(relay), Some(peer)));
+        let ports = ["udp/4/quic-v1", "tcp/4", "tcp/4/ws", "udp/4"]
+            .map(|way| port_of(&format!("/ip4/10.0.0.1/{way}").parse().unwrap()));
+        assert_eq!(ports, [Some((true, 4)), Some((false, 4)), None, None]);
     }
 
     #[test]

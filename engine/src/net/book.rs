@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use libp2p::{Multiaddr, PeerId};
 
 use super::address::is_circuit;
-use super::backoff::{Backoff, jitter};
+use super::backoff::{Backoff, Pace, jitter};
 use super::{MAX_ADDRESSES_PER_DEVICE, MAX_BOOK};
 
-/// Pause between attempts to find a direct path to a device that is connected through a relay only.
-const UPGRADE_PAUSE: Duration = Duration::from_secs(20);
+/// How long direct addresses are tried before circuits are tried beside them.
+const HEAD_START: Duration = Duration::from_millis(200);
+/// A device that is connected with nobody looks for somebody this often, however long it has been alone.
+const PROBE_PAUSE: Duration = Duration::from_millis(1500);
+/// Devices that it then dials at one time, in turn.
+const MAX_PROBES: usize = 4;
 
 struct Entry {
     /// Newest first; at most [`MAX_ADDRESSES_PER_DEVICE`].
@@ -20,22 +24,54 @@ struct Entry {
     /// Addresses at which somebody else answered; as many. They are not dialled until the surroundings change.
     wrong: Vec<Multiaddr>,
     supervised: bool,
-    backoff: Backoff,
-    upgrade_due: Instant,
+    direct: Backoff,
+    circuit: Backoff,
+    upgrade: Backoff,
+}
+
+impl Entry {
+    fn new(now: Instant) -> Self {
+        Self {
+            addrs: Vec::new(),
+            wrong: Vec::new(),
+            supervised: false,
+            direct: Backoff::new(Pace::Device, now),
+            circuit: Backoff::new(Pace::Device, now),
+            upgrade: Backoff::new(Pace::Upgrade, now),
+        }
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.direct.restart(now);
+        self.upgrade.restart(now);
+        let head_start = if self.addrs.iter().all(is_circuit) { Duration::ZERO } else { HEAD_START };
+        self.circuit.restart_after(now, head_start);
+    }
+}
+
+/// The way on which a device is dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Way {
+    Direct,
+    Circuit,
+    /// Directly, beside a circuit that stands.
+    Upgrade,
 }
 
 /// What to do about one device.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
     pub(super) peer: PeerId,
+    /// Of the kind that the way asks for; may be empty.
     pub(super) addrs: Vec<Multiaddr>,
-    /// A direct path is wanted beside the relayed one.
-    pub(super) upgrade: bool,
+    pub(super) way: Way,
 }
 
 #[derive(Default)]
 pub(super) struct Book {
     entries: BTreeMap<PeerId, Entry>,
+    /// When a device that is alone looks for somebody again, and after whom it goes on.
+    probe: Option<(Instant, PeerId)>,
 }
 
 /// How a device is connected, as far as the book cares.
@@ -47,23 +83,21 @@ pub(super) enum Reach {
 }
 
 impl Book {
-    /// Adds addresses of a device, newest first.
-    pub(super) fn learn(&mut self, peer: PeerId, addrs: impl IntoIterator<Item = Multiaddr>, now: Instant) {
+    /// Adds addresses of a device, newest first; true if one of them is news.
+    pub(super) fn learn(&mut self, peer: PeerId, addrs: impl IntoIterator<Item = Multiaddr>, now: Instant) -> bool {
         self.make_room(&peer);
-        let entry = self.entries.entry(peer).or_insert_with(|| Entry {
-            addrs: Vec::new(),
-            wrong: Vec::new(),
-            supervised: false,
-            backoff: Backoff::new(now),
-            upgrade_due: now,
-        });
+        let entry = self.entries.entry(peer).or_insert_with(|| Entry::new(now));
+        let mut news = false;
         for addr in addrs {
+            let known = entry.addrs.len();
             entry.addrs.retain(|known| *known != addr);
             if !entry.wrong.contains(&addr) {
+                news |= entry.addrs.len() == known;
                 entry.addrs.insert(0, addr);
             }
         }
         entry.addrs.truncate(MAX_ADDRESSES_PER_DEVICE);
+        news
     }
 
     /// Keeps the device connected from now on; the next attempt is due at once.
@@ -71,8 +105,7 @@ impl Book {
         self.learn(peer, addrs, now);
         if let Some(entry) = self.entries.get_mut(&peer) {
             entry.supervised = true;
-            entry.backoff.restart(now);
-            entry.upgrade_due = now;
+            entry.restart(now);
         }
     }
 
@@ -85,8 +118,7 @@ impl Book {
     /// The connection to this device was lost, or news about its place came: try soon again.
     pub(super) fn restart(&mut self, peer: &PeerId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(peer) {
-            entry.backoff.restart(now);
-            entry.upgrade_due = now;
+            entry.restart(now);
         }
     }
 
@@ -109,28 +141,54 @@ impl Book {
         for entry in self.entries.values_mut().filter(|entry| entry.supervised) {
             entry.addrs.append(&mut entry.wrong);
             entry.addrs.truncate(MAX_ADDRESSES_PER_DEVICE);
-            entry.backoff.restart(now);
-            entry.upgrade_due = now;
+            entry.restart(now);
         }
+    }
+
+    /// A relay is connected: whoever can be reached through it is tried at once.
+    pub(super) fn restart_circuits(&mut self, now: Instant) {
+        for entry in self.entries.values_mut().filter(|entry| entry.supervised) {
+            entry.circuit.restart(now);
+        }
+    }
+
+    /// This device is connected with nobody: looks for a few of those who are due only later.
+    pub(super) fn probe(&mut self, now: Instant) {
+        if self.probe.is_some_and(|(due, _)| now < due) {
+            return;
+        }
+        let last = self.probe.map(|(_, last)| last);
+        let supervised: Vec<PeerId> = self.entries.iter().filter(|(_, e)| e.supervised).map(|(p, _)| *p).collect();
+        let start = supervised.iter().position(|peer| last.is_none_or(|last| *peer > last)).unwrap_or(0);
+        let chosen: Vec<PeerId> =
+            supervised.iter().cycle().skip(start).take(MAX_PROBES.min(supervised.len())).copied().collect();
+        for entry in self.entries.iter_mut().filter(|(peer, _)| chosen.contains(peer)).map(|(_, entry)| entry) {
+            entry.direct.bring_forward(now);
+        }
+        self.probe = chosen.last().map(|last| (now + PROBE_PAUSE, *last));
     }
 
     /// The attempts that are due now; each is noted as made.
     pub(super) fn due(&mut self, now: Instant, reach: impl Fn(&PeerId) -> Reach) -> Vec<Attempt> {
         let mut attempts = Vec::new();
         for (peer, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.supervised) {
-            match reach(peer) {
-                Reach::None if entry.backoff.is_due(now) => {
-                    entry.backoff.attempted(now, jitter());
-                    attempts.push(Attempt { peer: *peer, addrs: entry.addrs.clone(), upgrade: false });
+            let ways: &[Way] = match reach(peer) {
+                Reach::None => &[Way::Direct, Way::Circuit],
+                Reach::RelayedOnly => &[Way::Upgrade],
+                Reach::Direct => &[],
+            };
+            for way in ways {
+                let backoff = match way {
+                    Way::Direct => &mut entry.direct,
+                    Way::Circuit => &mut entry.circuit,
+                    Way::Upgrade => &mut entry.upgrade,
+                };
+                if backoff.is_due(now) {
+                    backoff.attempted(now, jitter());
+                    let fits = |addr: &&Multiaddr| is_circuit(addr) == (*way == Way::Circuit);
+                    let addrs = entry.addrs.iter().filter(fits).cloned().collect();
+                    attempts.push(Attempt { peer: *peer, addrs, way: *way });
                 }
-                Reach::RelayedOnly if now >= entry.upgrade_due => {
-                    entry.upgrade_due = now + UPGRADE_PAUSE;
-                    let addrs: Vec<_> = entry.addrs.iter().filter(|addr| !is_circuit(addr)).cloned().collect();
-                    if !addrs.is_empty() {
-                        attempts.push(Attempt { peer: *peer, addrs, upgrade: true });
-                    }
-                }
-                _ => {}
             }
         }
         attempts
@@ -166,12 +224,59 @@ mod tests {
         book.supervise(known, vec![addr(2)], now);
         assert!(book.due(now, |_| Reach::Direct).is_empty());
         let due = book.due(now, |_| Reach::None);
-        assert_eq!(due, [Attempt { peer: known, addrs: vec![addr(2)], upgrade: false }]);
+        assert_eq!(due, [Attempt { peer: known, addrs: vec![addr(2)], way: Way::Direct }]);
         assert!(book.due(now, |_| Reach::None).is_empty(), "the next attempt waits");
+        let due = book.due(now + HEAD_START, |_| Reach::None);
+        assert!(due.iter().any(|a| a.way == Way::Circuit && a.addrs.is_empty()), "circuits come a little later");
         assert_eq!(book.due(now, |_| Reach::RelayedOnly).len(), 1);
         assert!(book.due(now, |_| Reach::RelayedOnly).is_empty());
         book.release(&known);
         assert!(book.due(now + Duration::from_secs(60), |_| Reach::None).is_empty());
+    }
+
+    #[test]
+    fn a_circuit_never_waits_for_direct_dials() {
+        let now = Instant::now();
+        let mut book = Book::default();
+        let (near, far) = (PeerId::random(), PeerId::random());
+        let circuit: Multiaddr = "/ip4/10.0.0.9/tcp/1/p2p-circuit".parse().unwrap();
+        book.supervise(near, vec![addr(1), circuit.clone()], now);
+        book.supervise(far, vec![circuit.clone()], now);
+        let ways = |book: &mut Book, at| -> Vec<(PeerId, Way, usize)> {
+            book.due(at, |_| Reach::None).into_iter().map(|a| (a.peer, a.way, a.addrs.len())).collect()
+        };
+        let first = ways(&mut book, now);
+        assert!(first.contains(&(far, Way::Circuit, 1)) && first.contains(&(near, Way::Direct, 1)));
+        assert!(!first.iter().any(|(peer, way, _)| *peer == near && *way == Way::Circuit), "direct goes first");
+        assert!(ways(&mut book, now + HEAD_START).contains(&(near, Way::Circuit, 1)));
+        book.restart_circuits(now + HEAD_START);
+        assert!(ways(&mut book, now + HEAD_START).contains(&(near, Way::Circuit, 1)), "a relay came back");
+    }
+
+    #[test]
+    fn whoever_is_alone_goes_on_looking_for_a_few_at_a_time() {
+        let start = Instant::now();
+        let mut book = Book::default();
+        for _ in 0..10 {
+            book.supervise(PeerId::random(), vec![addr(1)], start);
+        }
+        let mut now = start;
+        // An hour without anybody: the pauses have grown.
+        while now < start + Duration::from_secs(3600) {
+            book.due(now, |_| Reach::None);
+            now += Duration::from_secs(5);
+        }
+        let mut dialled = std::collections::BTreeSet::new();
+        for _ in 0..3 {
+            book.probe(now);
+            let due: Vec<_> = book.due(now, |_| Reach::None).into_iter().filter(|a| a.way == Way::Direct).collect();
+            assert!(due.len() >= MAX_PROBES, "{}", due.len());
+            book.probe(now);
+            assert!(book.due(now, |_| Reach::None).is_empty(), "not at every look");
+            dialled.extend(due.into_iter().map(|a| a.peer));
+            now += PROBE_PAUSE;
+        }
+        assert_eq!(dialled.len(), 10, "in turn");
     }
 
     #[test]

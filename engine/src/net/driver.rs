@@ -3,7 +3,7 @@
 //! Each step is immediate; nothing here awaits one peer. Deliberately absent: any judgement about content. Reactions
 //! to libp2p's events are in `driver/events.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,20 @@ use libp2p::identity::Keypair;
 use libp2p::request_response::OutboundRequestId;
 use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::{Multiaddr, PeerId, Swarm};
+use libp2p::{Multiaddr, PeerId, Swarm, TransportError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::address::{device_of, ending_in, last_peer, peer_of};
-use super::behaviour::{Behaviour, wire_topic};
-use super::book::Book;
+use super::address::{device_of, ending_in, is_circuit, last_peer, peer_of, relay_of};
+use super::behaviour::{Behaviour, Manners, wire_topic};
+use super::book::{Attempt, Book, Way};
+use super::dials::Dials;
 use super::links::Links;
 use super::listeners::Listeners;
 use super::outbox::Outbox;
 use super::relays::Relays;
 use super::transport;
+use super::vantage::Vantage;
+use super::wake::{Gap, Wake};
 use super::{
     DeviceId, GossipId, MAX_OPEN_REQUESTS, MAX_PUBLISH_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_SENT_REQUESTS,
     MAX_TOPICS, NetCommand, NetConfig, NetError, NetEvent, PublishError, RequestError, ResponseToken, Topic, Verdict,
@@ -33,8 +36,6 @@ mod events;
 
 /// How often supervision looks for what is due.
 const TICK: Duration = Duration::from_millis(100);
-/// A tick this late means that this process slept, not that the peers were silent.
-const OVERSLEPT: Duration = Duration::from_millis(1000);
 /// Time for goodbyes at the end.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// What was published last is on its way after this time; libp2p does not tell when.
@@ -51,6 +52,12 @@ pub(super) struct Driver {
     links: Links,
     relays: Relays,
     listeners: Listeners,
+    dials: Dials,
+    vantage: Vantage,
+    key: Keypair,
+    manners: Manners,
+    /// What is subscribed to, for a swarm that is built anew.
+    topics: BTreeSet<Topic>,
     /// What `SetOnline` last said; while false nothing is dialled and what comes up is closed.
     online: bool,
     mdns: bool,
@@ -59,7 +66,7 @@ pub(super) struct Driver {
     sent: HashMap<OutboundRequestId, (u64, DeviceId)>,
     reported_dials: BTreeMap<ConnectionId, Multiaddr>,
     open_requests: Arc<Semaphore>,
-    last_tick: Instant,
+    wake: Wake,
 }
 
 impl Driver {
@@ -69,8 +76,9 @@ impl Driver {
         let local = key.public().to_peer_id();
         let device = device_of(&local).ok_or_else(|| NetError::Key("the peer id holds no key".to_owned()))?;
         let now = Instant::now();
+        let manners = Manners { gossip: config.gossip, relay_only: config.relay_only };
         let mut driver = Self {
-            swarm: transport::build(&key, super::behaviour::Manners { gossip: config.gossip, relay_only: false })?,
+            swarm: transport::build(&key, manners)?,
             outbox,
             local,
             device,
@@ -78,13 +86,18 @@ impl Driver {
             links: Links::default(),
             relays: Relays::default(),
             listeners: Listeners::new(config.listen, now),
+            dials: Dials::default(),
+            vantage: Vantage::default(),
+            key,
+            manners,
+            topics: BTreeSet::new(),
             online: false,
             mdns: config.mdns,
             gossip_loss_percent: config.gossip_loss_percent,
             sent: HashMap::new(),
             reported_dials: BTreeMap::new(),
             open_requests: Arc::new(Semaphore::new(MAX_OPEN_REQUESTS)),
-            last_tick: now,
+            wake: Wake::new(now),
         };
         for addr in config.relays {
             driver.add_relay(addr);
@@ -116,6 +129,7 @@ impl Driver {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(NetCommand::SetOnline(false)) => self.leave().await,
+                    Some(NetCommand::SetRelayOnly(on)) => self.set_relay_only(on).await,
                     Some(command) => self.on_command(command),
                     None => break None,
                 },
@@ -147,6 +161,34 @@ impl Driver {
         self.set_online(false);
     }
 
+    /// Begins a new swarm, because what it tells of this device is settled at its start.
+    async fn set_relay_only(&mut self, relay_only: bool) {
+        if self.manners.relay_only == relay_only {
+            return;
+        }
+        let manners = Manners { relay_only, ..self.manners };
+        let swarm = match transport::build(&self.key, manners) {
+            Ok(swarm) => swarm,
+            Err(error) => return tracing::error!(%error, "the network stays as it is"),
+        };
+        let online = self.online;
+        self.say_goodbye().await;
+        (self.swarm, self.manners) = (swarm, manners);
+        for device in self.links.clear() {
+            self.outbox.push(NetEvent::Disconnected { device });
+        }
+        for (_, (id, device)) in self.sent.drain() {
+            self.outbox.push(NetEvent::Response { id, device, result: Err(RequestError::Closed) });
+        }
+        self.relays.disconnect_all();
+        self.dials = Dials::default();
+        self.reported_dials.clear();
+        for topic in std::mem::take(&mut self.topics) {
+            self.subscribe(topic);
+        }
+        self.set_online(online);
+    }
+
     async fn say_goodbye(&mut self) {
         self.leave().await;
         let closed = async {
@@ -163,6 +205,7 @@ impl Driver {
         match command {
             NetCommand::Subscribe(topic) => self.subscribe(topic),
             NetCommand::Unsubscribe(topic) => {
+                self.topics.remove(&topic);
                 if let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() {
                     gossip.unsubscribe(&wire_topic(topic));
                 }
@@ -184,13 +227,10 @@ impl Driver {
                     self.book.release(&peer);
                 }
             }
-            NetCommand::AddRelay(addr) => {
-                self.add_relay(addr);
-                self.book.restart_all(now);
-                self.attempt_due(now);
-            }
+            NetCommand::AddRelay(addr) => self.add_relay(addr),
             NetCommand::RemoveRelay(addr) => self.remove_relay(&addr),
             NetCommand::SetOnline(online) => self.set_online(online),
+            NetCommand::SetRelayOnly(_) => tracing::debug!("the network ends; how it is used matters no more"),
             NetCommand::Disconnect { device } => {
                 if let Some(peer) = peer_of(&device) {
                     // An error means that there was no connection.
@@ -201,10 +241,12 @@ impl Driver {
     }
 
     fn subscribe(&mut self, topic: Topic) {
+        if self.topics.len() >= MAX_TOPICS && !self.topics.contains(&topic) {
+            return tracing::warn!("not subscribed: {MAX_TOPICS} topics are already in use");
+        }
+        self.topics.insert(topic);
         let Some(gossip) = self.swarm.behaviour_mut().gossip.as_mut() else { return };
-        if gossip.topics().count() >= MAX_TOPICS {
-            tracing::warn!("not subscribed: {MAX_TOPICS} topics are already in use");
-        } else if let Err(error) = gossip.subscribe(&wire_topic(topic)) {
+        if let Err(error) = gossip.subscribe(&wire_topic(topic)) {
             tracing::warn!(%error, "not subscribed");
         }
     }
@@ -271,8 +313,13 @@ impl Driver {
             None => DialOpts::unknown_peer_id().address(addr.clone()).build(),
         };
         let connection = opts.connection_id();
-        let refusal =
-            if self.online { self.swarm.dial(opts).err().map(|e| e.to_string()) } else { Some("offline".into()) };
+        let refusal = if !self.online {
+            Some("offline".to_owned())
+        } else if !self.may_dial(&addr) {
+            Some("this device is reached through its own relays only".to_owned())
+        } else {
+            self.swarm.dial(opts).err().map(|error| error.to_string())
+        };
         match refusal {
             Some(reason) => self.outbox.push(NetEvent::DialFailed { addr, reason }),
             None if self.reported_dials.len() < MAX_REPORTED_DIALS => {
@@ -282,9 +329,21 @@ impl Driver {
         }
     }
 
+    /// Whether whoever is at an address may see where this device is: with relays only, its own relays alone.
+    fn may_dial(&self, addr: &Multiaddr) -> bool {
+        !self.manners.relay_only || is_circuit(addr) && relay_of(addr).is_some_and(|relay| self.relays.contains(&relay))
+    }
+
     fn add_relay(&mut self, addr: Multiaddr) {
-        match self.relays.add(addr.clone(), Instant::now()) {
-            Ok(_) => self.listen_on_relays(Instant::now()),
+        let now = Instant::now();
+        match self.relays.add(addr.clone(), now) {
+            Ok(peer) => {
+                if self.swarm.is_connected(&peer) && !self.relays.is_connected(&peer) {
+                    // It was met as a device; only a dial of its own shows on which connection it listens.
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
+                self.meet_relays(now);
+            }
             Err(reason) => self.outbox.push(NetEvent::RelayDown { addr, reason }),
         }
     }
@@ -307,10 +366,11 @@ impl Driver {
         let local = self.local;
         if online {
             // mDNS first, because it learns the listen addresses from the events that follow.
-            self.swarm.behaviour_mut().set_mdns(self.mdns, local);
+            self.swarm.behaviour_mut().set_mdns(self.mdns && !self.manners.relay_only, local);
             self.book.restart_all(now);
             self.relays.restart_all(now);
             self.links.excuse_all(now);
+            self.relays.excuse_all(now);
             self.on_tick(now);
         } else {
             self.swarm.behaviour_mut().set_mdns(false, local);
@@ -325,59 +385,96 @@ impl Driver {
             for listener in self.listeners.reset(now) {
                 self.swarm.remove_listener(listener);
             }
-            let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
-            for peer in peers {
-                // An error means that the connection closed by itself.
-                let _ = self.swarm.disconnect_peer_id(peer);
-            }
+            self.forget_vantage();
+            self.disconnect_all();
         }
         self.outbox.push(NetEvent::Online(online));
     }
 
+    fn disconnect_all(&mut self) {
+        let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            // An error means that the connection closed by itself.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+    }
+
+    /// Seen from elsewhere this device may now be at other addresses.
+    fn forget_vantage(&mut self) {
+        for addr in self.vantage.clear() {
+            self.swarm.remove_external_address(&addr);
+        }
+    }
+
     fn on_tick(&mut self, now: Instant) {
-        let overslept = now.duration_since(self.last_tick) > OVERSLEPT;
-        self.last_tick = now;
+        let gap = self.wake.look(now);
         if !self.online {
             return;
         }
-        if overslept {
+        if gap != Gap::None {
             self.links.excuse_all(now);
-            self.book.restart_all(now);
-            self.relays.restart_all(now);
+            self.relays.excuse_all(now);
+            self.look_around(now);
         }
-        for connection in self.links.silent(now) {
-            tracing::debug!(%connection, "closing a silent connection");
+        if gap == Gap::Sleep {
+            tracing::info!("woke up; all connections are made anew");
+            self.forget_vantage();
+            self.disconnect_all();
+        }
+        let local = self.local;
+        let silent = self.links.silent(now).into_iter().chain(self.relays.silent(now));
+        for connection in silent.chain(self.links.superfluous(&local, now)).collect::<Vec<_>>() {
+            tracing::debug!(%connection, "closing a silent or superfluous connection");
             self.swarm.close_connection(connection);
         }
         self.listen(now);
         for listener in self.relays.stalled(now) {
             self.swarm.remove_listener(listener);
         }
-        self.listen_on_relays(now);
+        if self.swarm.network_info().num_peers() == 0 {
+            self.book.probe(now);
+        }
+        self.meet_relays(now);
         self.attempt_due(now);
     }
 
+    /// The surroundings changed, or there is life in them: everything that is out of reach is tried at once.
+    fn look_around(&mut self, now: Instant) {
+        self.book.restart_all(now);
+        self.relays.restart_all(now);
+    }
+
     fn listen(&mut self, now: Instant) {
+        if self.manners.relay_only {
+            return;
+        }
         for (index, addr) in self.listeners.due(now) {
             match self.swarm.listen_on(addr.clone()) {
                 Ok(id) => self.listeners.opened(index, id),
                 Err(error) => {
-                    if self.listeners.failed(index) {
-                        self.outbox.push(NetEvent::ListenFailed { addr, reason: error.to_string() });
+                    let hopeless = matches!(error, TransportError::MultiaddrNotSupported(_));
+                    if self.listeners.failed(index, hopeless) {
+                        self.outbox.push(NetEvent::ListenFailed { addr, reason: whole(&error) });
                     }
                 }
             }
         }
     }
 
-    fn listen_on_relays(&mut self, now: Instant) {
+    /// Dials relays and asks those that are connected for a reservation.
+    fn meet_relays(&mut self, now: Instant) {
         if !self.online {
             return;
         }
-        for (peer, circuit) in self.relays.due(now) {
-            match self.swarm.listen_on(circuit.clone()) {
+        for (peer, addrs) in self.relays.due_dials(now) {
+            if self.dials.has_room(&peer, Way::Direct) {
+                self.dial(Attempt { peer, addrs, way: Way::Direct });
+            }
+        }
+        for (peer, circuit) in self.relays.due_reservations(now) {
+            match self.swarm.listen_on(circuit) {
                 Ok(id) => self.relays.listening(&peer, id, now),
-                Err(error) => tracing::debug!(%error, "no circuit on this relay"),
+                Err(error) => tracing::debug!(error = whole(&error), "no circuit on this relay"),
             }
         }
     }
@@ -387,24 +484,35 @@ impl Driver {
             return;
         }
         let links = &self.links;
-        for attempt in self.book.due(now, |peer| links.reach(peer)) {
-            let condition =
-                if attempt.upgrade { PeerCondition::Always } else { PeerCondition::DisconnectedAndNotDialing };
-            let mut addrs = attempt.addrs;
-            if !attempt.upgrade {
-                for circuit in self.relays.circuits_to(attempt.peer) {
-                    if !addrs.contains(&circuit) {
-                        addrs.push(circuit);
-                    }
-                }
+        for mut attempt in self.book.due(now, |peer| links.reach(peer)) {
+            if attempt.way == Way::Circuit {
+                let own = self.relays.circuits_to(attempt.peer, now);
+                // The own connection to a relay serves, whichever address of it others named.
+                attempt.addrs.retain(|addr| relay_of(addr).is_none_or(|relay| !self.relays.contains(&relay)));
+                attempt.addrs.extend(own);
             }
-            if addrs.is_empty() {
-                continue;
-            }
-            let opts = DialOpts::peer_id(attempt.peer).condition(condition).addresses(addrs).build();
-            if let Err(error) = self.swarm.dial(opts) {
-                tracing::trace!(%error, "not dialled");
+            attempt.addrs.retain(|addr| self.may_dial(addr));
+            if !attempt.addrs.is_empty() && self.dials.has_room(&attempt.peer, attempt.way) {
+                self.dial(attempt);
             }
         }
     }
+
+    fn dial(&mut self, attempt: Attempt) {
+        let Attempt { peer, addrs, way } = attempt;
+        let opts = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(addrs).build();
+        let id = opts.connection_id();
+        match self.swarm.dial(opts) {
+            Ok(()) => self.dials.began(id, peer, way),
+            Err(error) => tracing::trace!(%error, "not dialled"),
+        }
+    }
+}
+
+/// An error with its causes: libp2p's outer ones say nothing.
+fn whole(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+    let mut words: Vec<String> = causes.filter(|text| !text.is_empty()).collect();
+    words.dedup();
+    words.join(": ")
 }

@@ -14,7 +14,12 @@ use super::pulse::is_watched;
 use super::{DeviceId, Path};
 
 /// A watched connection without an answered ping for this long is dead.
-const SILENCE: Duration = Duration::from_millis(4500);
+pub(super) const SILENCE: Duration = Duration::from_millis(4500);
+/// A circuit is kept this long beside a direct connection, and until that one has carried an answer: closed at once, it
+/// would take gossip with it, and a path that is soon lost would leave nothing.
+const KEEP_CIRCUIT: Duration = Duration::from_secs(20);
+/// Two direct connections, as hole punching or two dials at once leave them, are thinned out after this time.
+const KEEP_SECOND: Duration = Duration::from_secs(5);
 /// A change of the round-trip time below this share is not told.
 const RTT_CHANGE: f64 = 0.25;
 /// Round-trip times closer than this are the same, whatever the share.
@@ -25,6 +30,10 @@ struct Connection {
     watched: bool,
     rtt_ms: Option<f64>,
     heard: Instant,
+    opened: Instant,
+    /// An answer to a request came over it.
+    carried: bool,
+    closing: bool,
 }
 
 struct Link {
@@ -52,16 +61,27 @@ impl Link {
             return None;
         }
         self.told = best;
-        Some(Change::Path { device: self.device, path: best.0, rtt_ms: best.1 })
+        Some(Change::Path { device: self.device, path: best.0, rtt_ms: best.1, lost: false })
     }
 }
 
 /// What the owner should hear after an event.
 #[derive(Debug, PartialEq)]
 pub(super) enum Change {
-    Up { device: DeviceId, path: Path },
-    Path { device: DeviceId, path: Path, rtt_ms: Option<f64> },
-    Down { device: DeviceId },
+    Up {
+        device: DeviceId,
+        path: Path,
+    },
+    /// `lost`: a connection broke, and what was under way on it may be lost.
+    Path {
+        device: DeviceId,
+        path: Path,
+        rtt_ms: Option<f64>,
+        lost: bool,
+    },
+    Down {
+        device: DeviceId,
+    },
 }
 
 #[derive(Default)]
@@ -80,7 +100,9 @@ impl Links {
         now: Instant,
     ) -> Option<Change> {
         let path = path_of(remote);
-        let connection = Connection { path, watched: is_watched(remote), rtt_ms: None, heard: now };
+        let watched = is_watched(remote);
+        let connection =
+            Connection { path, watched, rtt_ms: None, heard: now, opened: now, carried: false, closing: false };
         match self.links.get_mut(&peer) {
             Some(link) => {
                 link.connections.insert(id, connection);
@@ -97,8 +119,9 @@ impl Links {
     pub(super) fn closed(&mut self, peer: &PeerId, id: ConnectionId) -> Option<Change> {
         let link = self.links.get_mut(peer)?;
         link.connections.remove(&id);
-        if !link.connections.is_empty() {
-            return link.news();
+        if let Some((path, rtt_ms)) = link.best() {
+            link.told = (path, rtt_ms);
+            return Some(Change::Path { device: link.device, path, rtt_ms, lost: true });
         }
         let device = link.device;
         self.links.remove(peer);
@@ -115,6 +138,35 @@ impl Links {
         link.news()
     }
 
+    /// An answer to a request came over a connection.
+    pub(super) fn carried(&mut self, peer: &PeerId, id: ConnectionId) {
+        if let Some(connection) = self.links.get_mut(peer).and_then(|link| link.connections.get_mut(&id)) {
+            connection.carried = true;
+        }
+    }
+
+    /// Connections that a better one of the same device has made superfluous. Only the side with the smaller peer id
+    /// names any, so that the two never close each other's last one.
+    pub(super) fn superfluous(&mut self, local: &PeerId, now: Instant) -> Vec<ConnectionId> {
+        let mut found = Vec::new();
+        for (_, link) in self.links.iter_mut().filter(|(peer, link)| local < *peer && link.connections.len() > 1) {
+            let proven = link.connections.iter().filter(|(_, c)| c.carried && !c.closing && c.path != Path::Relayed);
+            let Some((best, path, since)) = proven.map(|(id, c)| (*id, c.path, c.opened)).min_by_key(|b| (b.1, b.2))
+            else {
+                continue;
+            };
+            let stands = now.duration_since(since);
+            for (id, other) in link.connections.iter_mut().filter(|(id, c)| **id != best && !c.closing) {
+                let keep = if other.path == Path::Relayed { KEEP_CIRCUIT } else { KEEP_SECOND };
+                if other.path >= path && stands > keep && now.duration_since(other.opened) > keep {
+                    other.closing = true;
+                    found.push(*id);
+                }
+            }
+        }
+        found
+    }
+
     /// Watched connections that have been silent for too long.
     pub(super) fn silent(&self, now: Instant) -> Vec<ConnectionId> {
         let all = self.links.values().flat_map(|link| &link.connections);
@@ -128,12 +180,22 @@ impl Links {
         }
     }
 
+    /// Forgets everybody; returns who was connected.
+    pub(super) fn clear(&mut self) -> Vec<DeviceId> {
+        std::mem::take(&mut self.links).into_values().map(|link| link.device).collect()
+    }
+
     pub(super) fn reach(&self, peer: &PeerId) -> Reach {
-        match self.links.get(peer).and_then(Link::best) {
+        match self.path(peer) {
             None => Reach::None,
-            Some((Path::Relayed, _)) => Reach::RelayedOnly,
+            Some(Path::Relayed) => Reach::RelayedOnly,
             Some(_) => Reach::Direct,
         }
+    }
+
+    /// The best path to a device.
+    pub(super) fn path(&self, peer: &PeerId) -> Option<Path> {
+        self.links.get(peer).and_then(Link::best).map(|(path, _)| path)
     }
 
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
@@ -164,10 +226,37 @@ mod tests {
         assert_eq!(links.reach(&peer), Reach::RelayedOnly);
         let lan = "/ip4/10.0.0.2/udp/1/quic-v1".parse().unwrap();
         let better = links.opened(peer, DEVICE, direct, &lan, now);
-        assert_eq!(better, Some(Change::Path { device: DEVICE, path: Path::Lan, rtt_ms: None }));
-        assert_eq!(links.closed(&peer, relayed), None);
+        assert_eq!(better, Some(Change::Path { device: DEVICE, path: Path::Lan, rtt_ms: None, lost: false }));
+        let told = Change::Path { device: DEVICE, path: Path::Lan, rtt_ms: None, lost: true };
+        assert_eq!(links.closed(&peer, relayed), Some(told), "what was on it may be lost");
         assert_eq!(links.closed(&peer, direct), Some(Change::Down { device: DEVICE }));
         assert!(!links.is_connected(&peer));
+    }
+
+    #[test]
+    fn a_circuit_is_kept_until_a_direct_path_has_stood_and_carried_an_answer() {
+        let now = Instant::now();
+        let mut links = Links::default();
+        let mut keys = [PeerId::random(), PeerId::random()];
+        keys.sort();
+        let [small, large] = keys;
+        let ids: Vec<ConnectionId> = (1..4).map(ConnectionId::new_unchecked).collect();
+        let circuit = "/ip4/203.0.113.1/tcp/1/p2p-circuit".parse().unwrap();
+        let direct = "/ip4/203.0.113.2/udp/1/quic-v1".parse().unwrap();
+        links.opened(large, DEVICE, ids[0], &circuit, now);
+        links.opened(large, DEVICE, ids[1], &direct, now);
+        links.opened(large, DEVICE, ids[2], &direct, now);
+        let later = now + KEEP_CIRCUIT * 2;
+        assert!(links.superfluous(&small, later).is_empty(), "nothing is proven");
+        links.carried(&large, ids[2]);
+        assert!(links.superfluous(&small, now + KEEP_SECOND).is_empty());
+        assert_eq!(links.superfluous(&small, now + KEEP_CIRCUIT), [ids[1]], "the second of two");
+        assert_eq!(links.superfluous(&small, later), [ids[0]], "and the circuit");
+        assert!(links.superfluous(&small, later).is_empty(), "once");
+        links.opened(small, DEVICE, ids[0], &circuit, now);
+        links.opened(small, DEVICE, ids[1], &direct, now);
+        links.carried(&small, ids[1]);
+        assert!(links.superfluous(&large, later).is_empty(), "one side decides");
     }
 
     #[test]

@@ -8,9 +8,11 @@ use std::time::Instant;
 use libp2p::Multiaddr;
 use libp2p::core::transport::ListenerId;
 
-use super::address::with_port_of;
-use super::backoff::{Backoff, jitter};
+use super::address::{port_of, with_port_of};
+use super::backoff::{Backoff, Pace, jitter};
 
+/// Failures in a row before one is told: a port that this device just left is not free at once.
+const FAILURES_UNTOLD: u32 = 3;
 /// Attempts at the old port before any port will do.
 const ATTEMPTS_AT_OLD_PORT: u32 = 4;
 
@@ -37,7 +39,7 @@ impl Listeners {
                 settled: None,
                 open: None,
                 failures: 0,
-                backoff: Backoff::new(now),
+                backoff: Backoff::new(Pace::Relay, now),
             })
             .collect();
         Self { listeners }
@@ -60,11 +62,17 @@ impl Listeners {
         self.listeners[index].open = Some(id);
     }
 
-    /// Notes a failure; true for the first one, which is worth telling.
-    pub(super) fn failed(&mut self, index: usize) -> bool {
+    /// Notes a failure; true for the one that is worth telling: the first if it is `hopeless`, else one that lasts.
+    pub(super) fn failed(&mut self, index: usize, hopeless: bool) -> bool {
         let listener = &mut self.listeners[index];
         listener.failures = listener.failures.saturating_add(1);
-        listener.failures == 1
+        listener.failures == if hopeless { 1 } else { FAILURES_UNTOLD }
+    }
+
+    /// The ports that are listened on, and whether each is QUIC's.
+    pub(super) fn ports(&self) -> Vec<(bool, u16)> {
+        let open = self.listeners.iter().filter(|listener| listener.open.is_some());
+        open.filter_map(|listener| port_of(listener.settled.as_ref()?)).collect()
     }
 
     /// A listener got an address.
@@ -119,10 +127,10 @@ mod tests {
         listeners.opened(0, id);
         listeners.bound(id, &"/ip4/127.0.0.1/tcp/4242".parse().unwrap());
         assert_eq!(listeners.reset(now), [id]);
-        for _ in 0..ATTEMPTS_AT_OLD_PORT {
+        for attempt in 1..=ATTEMPTS_AT_OLD_PORT {
             now += Duration::from_secs(30);
             assert_eq!(listeners.due(now)[0].1.to_string(), "/ip4/0.0.0.0/tcp/4242");
-            listeners.failed(0);
+            assert_eq!(listeners.failed(0, false), attempt == FAILURES_UNTOLD, "told once, and not at once");
         }
         now += Duration::from_secs(30);
         assert_eq!(listeners.due(now)[0].1.to_string(), "/ip4/0.0.0.0/tcp/0");

@@ -1,38 +1,67 @@
 //! Which relays to hold a reservation on, and how that stands.
 //!
-//! Deliberately absent: listening on the circuits; the driver does it when this module says that one is due.
+//! A relay is dialled at all its addresses, and asked for a reservation once a connection stands. Deliberately absent:
+//! dialling and listening; the driver does both when this module says that they are due.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 
-use super::MAX_RELAYS;
-use super::address::last_peer;
-use super::backoff::{Backoff, jitter};
+use super::address::{is_circuit, last_peer};
+use super::backoff::{Backoff, Pace, jitter};
+use super::links::SILENCE;
+use super::pulse::is_watched;
+use super::{MAX_ADDRESSES_PER_DEVICE, MAX_RELAYS};
 
 /// A reservation that is not granted within this time is given up and asked for anew.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A relay tells at once where it sees this device. Circuits wait for it, up to this time: libp2p punches a hole only
+/// with what it knew when the circuit came up.
+const VANTAGE: Duration = Duration::from_millis(400);
+
+/// One connection to a relay.
+struct Line {
+    watched: bool,
+    heard: Instant,
+    /// When circuits may be dialled over it.
+    ready: Instant,
+    /// The address that was dialled, which ends in the relay's peer id.
+    addr: Multiaddr,
+}
 
 struct Relay {
-    /// Each ends in the relay's peer id; tried in turn.
+    /// Each ends in the relay's peer id; at least one.
     addrs: Vec<Multiaddr>,
-    turn: usize,
+    lines: BTreeMap<ConnectionId, Line>,
+    dialling: Backoff,
+    asking: Backoff,
     listener: Option<(ListenerId, Instant)>,
-    /// Set while the reservation holds.
-    circuit: Option<Multiaddr>,
-    backoff: Backoff,
+    /// Set while the reservation holds: the configured address that it is told under.
+    held: Option<Multiaddr>,
+    /// That it cannot be reached was told.
+    told_down: bool,
 }
 
 impl Relay {
+    /// The address that works, or else the first.
     fn current(&self) -> &Multiaddr {
-        &self.addrs[self.turn % self.addrs.len()]
+        self.lines.values().next().map_or(&self.addrs[0], |line| &line.addr)
+    }
+
+    /// The configured address that the current one goes by: a name resolved, or a connection from before, is none of
+    /// them.
+    fn told(&self) -> Multiaddr {
+        let current = self.current();
+        self.addrs.iter().find(|addr| *addr == current).unwrap_or(&self.addrs[0]).clone()
     }
 }
 
-/// All relays, by peer; an entry has at least one address.
+/// All relays, by peer.
 #[derive(Default)]
 pub(super) struct Relays {
     relays: BTreeMap<PeerId, Relay>,
@@ -42,18 +71,24 @@ impl Relays {
     /// Adds an address of a relay; the refusal says why.
     pub(super) fn add(&mut self, addr: Multiaddr, now: Instant) -> Result<PeerId, String> {
         let peer = last_peer(&addr).ok_or("the address of a relay must end in /p2p/<peer id>")?;
+        if is_circuit(&addr) {
+            return Err("a relay is not reached through another".to_owned());
+        }
         if !self.relays.contains_key(&peer) && self.relays.len() >= MAX_RELAYS {
             return Err(format!("{MAX_RELAYS} relays are already in use"));
         }
         let relay = self.relays.entry(peer).or_insert_with(|| Relay {
             addrs: Vec::new(),
-            turn: 0,
+            lines: BTreeMap::new(),
+            dialling: Backoff::new(Pace::Relay, now),
+            asking: Backoff::new(Pace::Relay, now),
             listener: None,
-            circuit: None,
-            backoff: Backoff::new(now),
+            held: None,
+            told_down: false,
         });
-        if !relay.addrs.contains(&addr) && relay.addrs.len() < super::MAX_ADDRESSES_PER_DEVICE {
+        if !relay.addrs.contains(&addr) && relay.addrs.len() < MAX_ADDRESSES_PER_DEVICE {
             relay.addrs.push(addr);
+            relay.dialling.restart(now);
         }
         Ok(peer)
     }
@@ -62,8 +97,8 @@ impl Relays {
     pub(super) fn remove(&mut self, addr: &Multiaddr) -> Option<(PeerId, Option<ListenerId>)> {
         let peer = last_peer(addr)?;
         let relay = self.relays.get_mut(&peer)?;
-        relay.addrs.retain(|known| known != addr);
-        if !relay.addrs.is_empty() {
+        if relay.addrs.len() > 1 || relay.addrs.first() != Some(addr) {
+            relay.addrs.retain(|known| known != addr);
             return None;
         }
         let relay = self.relays.remove(&peer)?;
@@ -74,23 +109,39 @@ impl Relays {
         self.relays.contains_key(peer)
     }
 
-    /// The circuit addresses under which `peer` may be found, if it uses the same relays.
-    pub(super) fn circuits_to(&self, peer: PeerId) -> Vec<Multiaddr> {
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.relays.get(peer).is_some_and(|relay| !relay.lines.is_empty())
+    }
+
+    /// The circuit addresses under which `peer` may be found, if it uses the same relays; only through relays that are
+    /// connected, so that nobody waits for one that is not.
+    pub(super) fn circuits_to(&self, peer: PeerId, now: Instant) -> Vec<Multiaddr> {
         self.relays
             .iter()
-            .filter(|(relay, _)| **relay != peer)
+            .filter(|(relay, state)| **relay != peer && state.lines.values().any(|line| now >= line.ready))
             .map(|(_, relay)| relay.current().clone().with(Protocol::P2pCircuit).with(Protocol::P2p(peer)))
             .collect()
     }
 
-    /// Circuits that must be listened on now; each is noted as attempted.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<(PeerId, Multiaddr)> {
+    /// Relays that must be dialled now, with their addresses; each is noted as attempted.
+    pub(super) fn due_dials(&mut self, now: Instant) -> Vec<(PeerId, Vec<Multiaddr>)> {
         let mut due = Vec::new();
         for (peer, relay) in &mut self.relays {
-            if relay.listener.is_none() && relay.backoff.is_due(now) {
-                relay.backoff.attempted(now, jitter());
+            if relay.lines.is_empty() && relay.dialling.is_due(now) {
+                relay.dialling.attempted(now, jitter());
+                due.push((*peer, relay.addrs.clone()));
+            }
+        }
+        due
+    }
+
+    /// Circuits that must be listened on now; each is noted as attempted.
+    pub(super) fn due_reservations(&mut self, now: Instant) -> Vec<(PeerId, Multiaddr)> {
+        let mut due = Vec::new();
+        for (peer, relay) in &mut self.relays {
+            if relay.listener.is_none() && !relay.lines.is_empty() && relay.asking.is_due(now) {
+                relay.asking.attempted(now, jitter());
                 due.push((*peer, relay.current().clone().with(Protocol::P2pCircuit)));
-                relay.turn = relay.turn.wrapping_add(1);
             }
         }
         due
@@ -102,44 +153,91 @@ impl Relays {
         }
     }
 
+    /// A relay told where it sees this device.
+    pub(super) fn ready(&mut self, peer: &PeerId, id: ConnectionId, now: Instant) {
+        if let Some(line) = self.relays.get_mut(peer).and_then(|relay| relay.lines.get_mut(&id)) {
+            line.ready = line.ready.min(now);
+        }
+    }
+
+    /// A dial of a relay failed. Returns its address the first time since it was up.
+    pub(super) fn unreached(&mut self, peer: &PeerId) -> Option<Multiaddr> {
+        let relay = self.relays.get_mut(peer).filter(|relay| relay.lines.is_empty() && !relay.told_down)?;
+        relay.told_down = true;
+        Some(relay.told())
+    }
+
+    /// A connection to a relay stands; `addr` is the address at its other end, with the peer id.
+    pub(super) fn opened(&mut self, peer: &PeerId, id: ConnectionId, addr: Multiaddr, now: Instant) {
+        let Some(relay) = self.relays.get_mut(peer) else { return };
+        let line = Line { watched: is_watched(&addr), heard: now, ready: now + VANTAGE, addr };
+        if relay.lines.insert(id, line).is_none() && relay.lines.len() == 1 {
+            relay.asking.restart(now);
+        }
+    }
+
+    /// The relay answered a ping.
+    pub(super) fn heard(&mut self, peer: &PeerId, id: ConnectionId, now: Instant) {
+        if let Some(line) = self.relays.get_mut(peer).and_then(|relay| relay.lines.get_mut(&id)) {
+            line.heard = now;
+        }
+    }
+
+    /// Watched connections that have been silent for too long.
+    pub(super) fn silent(&self, now: Instant) -> Vec<ConnectionId> {
+        let all = self.relays.values().flat_map(|relay| &relay.lines);
+        all.filter(|(_, line)| line.watched && now.duration_since(line.heard) > SILENCE).map(|(id, _)| *id).collect()
+    }
+
+    /// Starts the clock of silence anew, after this process itself was asleep.
+    pub(super) fn excuse_all(&mut self, now: Instant) {
+        for line in self.relays.values_mut().flat_map(|relay| relay.lines.values_mut()) {
+            line.heard = now;
+        }
+    }
+
     /// The relay granted or renewed a reservation. Returns its address and ours when it is news.
-    pub(super) fn granted(&mut self, peer: &PeerId, local: PeerId, now: Instant) -> Option<(Multiaddr, Multiaddr)> {
+    pub(super) fn granted(&mut self, peer: &PeerId, local: PeerId) -> Option<(Multiaddr, Multiaddr)> {
         let relay = self.relays.get_mut(peer)?;
-        relay.backoff.restart(now);
-        if relay.circuit.is_some() {
+        if relay.held.is_some() {
             return None;
         }
-        // `due` moved on to the next address when it handed this one out.
-        relay.turn = relay.turn.wrapping_sub(1);
-        let addr = relay.current().clone();
-        let circuit = addr.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(local));
-        relay.circuit = Some(circuit.clone());
-        Some((addr, circuit))
+        let told = relay.told();
+        relay.held = Some(told.clone());
+        relay.told_down = false;
+        let circuit = told.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(local));
+        Some((told, circuit))
     }
 
     /// A listener closed. Returns the relay's address when that ended a reservation or an attempt.
     pub(super) fn listener_closed(&mut self, listener: ListenerId) -> Option<Multiaddr> {
         let relay = self.relays.values_mut().find(|relay| relay.listener.is_some_and(|(id, _)| id == listener))?;
         relay.listener = None;
-        relay.circuit = None;
-        Some(relay.current().clone())
+        Some(relay.held.take().unwrap_or_else(|| relay.told()))
     }
 
-    /// The last connection to a relay is gone. Returns the listener to close and the address.
-    pub(super) fn lost(&mut self, peer: &PeerId, now: Instant) -> Option<(ListenerId, Multiaddr)> {
+    /// A connection to a relay is gone. With the last one so is the reservation: returns the listener to close, and the
+    /// address if the reservation held.
+    pub(super) fn closed(
+        &mut self,
+        peer: &PeerId,
+        id: ConnectionId,
+        now: Instant,
+    ) -> Option<(Option<ListenerId>, Option<Multiaddr>)> {
         let relay = self.relays.get_mut(peer)?;
-        // Without a reservation the connection belonged to an attempt, which ends by itself.
-        relay.circuit.take()?;
-        relay.backoff.restart(now);
-        let (listener, _) = relay.listener.take()?;
-        Some((listener, relay.current().clone()))
+        relay.lines.remove(&id)?;
+        if !relay.lines.is_empty() {
+            return None;
+        }
+        relay.dialling.restart(now);
+        Some((relay.listener.take().map(|(listener, _)| listener), relay.held.take()))
     }
 
     /// Attempts that have waited too long; their listeners are to be closed.
     pub(super) fn stalled(&mut self, now: Instant) -> Vec<ListenerId> {
         let mut stalled = Vec::new();
         for relay in self.relays.values_mut() {
-            if let (None, Some((listener, since))) = (&relay.circuit, relay.listener)
+            if let (None, Some((listener, since))) = (&relay.held, relay.listener)
                 && now.duration_since(since) > PATIENCE
             {
                 relay.listener = None;
@@ -151,20 +249,27 @@ impl Relays {
 
     /// Forgets all listeners and makes every relay due at once; returns what was listened on.
     pub(super) fn reset(&mut self, now: Instant) -> Vec<(Option<ListenerId>, Option<Multiaddr>)> {
-        self.relays
-            .values_mut()
-            .map(|relay| {
-                relay.backoff.restart(now);
-                let held = relay.circuit.take().map(|_| relay.current().clone());
-                (relay.listener.take().map(|(id, _)| id), held)
-            })
-            .collect()
+        let reset = |relay: &mut Relay| {
+            relay.dialling.restart(now);
+            relay.asking.restart(now);
+            relay.told_down = false;
+            (relay.listener.take().map(|(id, _)| id), relay.held.take())
+        };
+        self.relays.values_mut().map(reset).collect()
     }
 
-    /// Tries all relays without a reservation soon again.
+    /// Forgets all connections, as when their swarm is no more.
+    pub(super) fn disconnect_all(&mut self) {
+        for relay in self.relays.values_mut() {
+            relay.lines.clear();
+        }
+    }
+
+    /// Tries all relays without a reservation at once.
     pub(super) fn restart_all(&mut self, now: Instant) {
-        for relay in self.relays.values_mut().filter(|relay| relay.circuit.is_none()) {
-            relay.backoff.restart(now);
+        for relay in self.relays.values_mut().filter(|relay| relay.held.is_none()) {
+            relay.dialling.restart(now);
+            relay.asking.restart(now);
         }
     }
 }
@@ -177,25 +282,57 @@ mod tests {
     #[test]
     fn a_lost_reservation_is_due_again_at_once() {
         let now = Instant::now();
-        let (peer, local) = (PeerId::random(), PeerId::random());
+        let (peer, local, line) = (PeerId::random(), PeerId::random(), ConnectionId::new_unchecked(1));
         let addr: Multiaddr = format!("/ip4/127.0.0.1/tcp/1/p2p/{peer}").parse().unwrap();
         let mut relays = Relays::default();
         assert!(relays.add("/ip4/127.0.0.1/tcp/1".parse().unwrap(), now).is_err());
+        assert!(relays.add(addr.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(local)), now).is_err());
         assert_eq!(relays.add(addr.clone(), now), Ok(peer));
-        assert_eq!(relays.due(now).len(), 1);
+        assert_eq!(relays.due_dials(now), [(peer, vec![addr.clone()])]);
+        assert!(relays.due_dials(now).is_empty(), "the next attempt waits");
+        assert_eq!(relays.unreached(&peer), Some(addr.clone()));
+        assert_eq!(relays.unreached(&peer), None, "told once");
+        assert!(relays.due_reservations(now).is_empty() && relays.circuits_to(local, now + VANTAGE).is_empty());
+        relays.opened(&peer, line, addr.clone(), now);
+        assert_eq!(relays.due_reservations(now).len(), 1);
+        assert!(relays.circuits_to(local, now).is_empty(), "it has not told how this device looks");
+        assert_eq!(relays.circuits_to(local, now + VANTAGE).len(), 1);
+        relays.ready(&peer, line, now);
+        assert_eq!(relays.circuits_to(local, now).len(), 1);
         let listener = ListenerId::next();
         relays.listening(&peer, listener, now);
-        assert!(relays.due(now + PATIENCE).is_empty());
-        let (granted, circuit) = relays.granted(&peer, local, now).unwrap();
+        let (granted, circuit) = relays.granted(&peer, local).unwrap();
         assert_eq!(granted, addr);
         assert!(circuit.to_string().ends_with(&format!("/p2p-circuit/p2p/{local}")));
-        assert!(relays.granted(&peer, local, now).is_none(), "a renewal is no news");
+        assert!(relays.granted(&peer, local).is_none(), "a renewal is no news");
         assert!(relays.stalled(now + PATIENCE * 2).is_empty());
-        assert_eq!(relays.lost(&peer, now), Some((listener, addr.clone())));
-        assert_eq!(relays.due(now).len(), 1);
+        assert_eq!(relays.closed(&peer, line, now), Some((Some(listener), Some(addr.clone()))));
+        assert_eq!(relays.due_dials(now).len(), 1);
+        relays.opened(&peer, line, addr.clone(), now);
+        assert_eq!(relays.due_reservations(now).len(), 1);
         relays.listening(&peer, listener, now);
         assert_eq!(relays.stalled(now + PATIENCE * 2), [listener]);
+        assert_eq!(relays.silent(now + SILENCE * 2), [line], "TCP does not notice by itself");
         assert_eq!(relays.remove(&addr), Some((peer, None)));
         assert!(!relays.contains(&peer));
+    }
+
+    #[test]
+    fn a_relay_is_dialled_at_all_its_addresses_and_told_by_the_one_that_answered() {
+        let now = Instant::now();
+        let (peer, line) = (PeerId::random(), ConnectionId::new_unchecked(1));
+        let addrs: Vec<Multiaddr> = ["udp/1/quic-v1", "tcp/1", "tcp/443/ws"]
+            .iter()
+            .map(|way| format!("/ip4/127.0.0.1/{way}/p2p/{peer}").parse().unwrap())
+            .collect();
+        let mut relays = Relays::default();
+        for addr in &addrs {
+            relays.add(addr.clone(), now).unwrap();
+        }
+        assert_eq!(relays.due_dials(now), [(peer, addrs.clone())]);
+        relays.opened(&peer, line, addrs[2].clone(), now);
+        relays.listening(&peer, ListenerId::next(), now);
+        assert_eq!(relays.granted(&peer, PeerId::random()).unwrap().0, addrs[2]);
+        assert_eq!(relays.remove(&addrs[0]), None, "two are left");
     }
 }

@@ -18,6 +18,8 @@ fn device_with(seed: u8) -> DeviceId {
 
 #[tokio::main]
 async fn main() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "off".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut config = NetConfig::new(Zeroizing::new([arguments[0].parse().unwrap(); 32]));
     config.listen = arguments[1].split(',').map(|addr| addr.parse().unwrap()).collect();
@@ -64,7 +66,9 @@ fn show(net: &Net, event: NetEvent, other: &mut Option<DeviceId>) {
             *other = Some(device);
             println!("connected {}", path.as_str());
         }
-        NetEvent::PathChanged { path, .. } => println!("path {}", path.as_str()),
+        NetEvent::PathChanged { path, lost, .. } => {
+            println!("path {}{}", path.as_str(), if lost { ", a connection was lost" } else { "" });
+        }
         NetEvent::Disconnected { .. } => println!("disconnected"),
         NetEvent::Subscribed { .. } => println!("subscribed"),
         NetEvent::Gossip { id, bytes, .. } => {

@@ -59,7 +59,9 @@ impl Actor {
         } else if verb != "status" {
             return Err(ApiError::new("unknown_method", format!("there is no verb network.{verb}")));
         }
-        let up = |r: &libp2p::Multiaddr| self.circuits.contains_key(r);
+        // A relay may have several addresses; the reservation stands on one of them.
+        let up =
+            |r: &libp2p::Multiaddr| self.circuits.keys().any(|c| crate::net::device_at(c) == crate::net::device_at(r));
         let relays = self.options.relays.iter();
         let relay = |r: &libp2p::Multiaddr| json!({"addr": r.to_string(), "state": if up(r) { "up" } else { "down" }});
         let peer = |(d, p): (&DeviceId, &Peer)| json!({"device": d.to_string(), "path": p.path.as_str(), "latency_ms": p.rtt_ms});

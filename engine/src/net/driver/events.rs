@@ -12,8 +12,9 @@ use libp2p::{Multiaddr, PeerId, dcutr, gossipsub, identify, mdns, ping, relay};
 use super::Driver;
 use crate::net::address::{device_of, ending_in, is_circuit};
 use crate::net::behaviour::{BehaviourEvent, topic_of};
+use crate::net::book::{Attempt, Way};
 use crate::net::links::Change;
-use crate::net::{GossipId, MAX_ADDRESSES_PER_DEVICE, NetEvent, RequestError, ResponseToken, Verdict};
+use crate::net::{GossipId, MAX_ADDRESSES_PER_DEVICE, NetEvent, Path, RequestError, ResponseToken, Verdict};
 
 type Requests = request_response::Event<Vec<u8>, Vec<u8>>;
 
@@ -25,16 +26,21 @@ impl Driver {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_opened(peer_id, connection_id, &endpoint, now);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
-                self.on_closed(peer_id, connection_id, num_established, now);
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
+                tracing::debug!(peer = %peer_id, ?cause, "closed");
+                self.on_closed(peer_id, connection_id, now);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error } => {
                 tracing::debug!(?peer_id, %error, "dial failed");
+                self.dials.ended(connection_id);
                 if let (Some(peer), DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address }) =
                     (peer_id, &error)
                 {
                     self.book.is_wrong(&peer, address, now);
                     self.attempt_due(now);
+                }
+                if let Some(addr) = peer_id.and_then(|peer| self.relays.unreached(&peer)) {
+                    self.outbox.push(NetEvent::RelayDown { addr, reason: "it could not be reached".to_owned() });
                 }
                 if let Some(addr) = self.reported_dials.remove(&connection_id) {
                     self.outbox.push(NetEvent::DialFailed { addr, reason: error.to_string() });
@@ -46,13 +52,21 @@ impl Driver {
                     self.outbox.push(NetEvent::Listening { addr });
                 }
                 // A new interface may lead to everyone who was out of reach.
-                self.book.restart_all(now);
-                self.relays.restart_all(now);
+                self.look_around(now);
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } if !is_circuit(&address) => {
+                tracing::debug!(%address, "an address of this device is gone");
+                self.forget_vantage();
+                self.look_around(now);
+            }
+            SwarmEvent::NewExternalAddrCandidate { address } if self.vantage.tell(&address) => {
+                // Not before libp2p called it a candidate: what is certain already is no longer used to punch holes.
+                self.swarm.add_external_address(address);
             }
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
                 if let Some(addr) = self.relays.listener_closed(listener_id) {
                     let reason =
-                        reason.err().map_or_else(|| "the relay closed the circuit".to_owned(), |e| e.to_string());
+                        reason.err().map_or_else(|| "the relay closed the circuit".to_owned(), |e| super::whole(&e));
                     self.outbox.push(NetEvent::RelayDown { addr, reason });
                 } else if self.listeners.closed(listener_id, now) {
                     tracing::warn!(?reason, "a listener closed and is opened again");
@@ -67,12 +81,14 @@ impl Driver {
         match event {
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Requests(event) => self.on_request_event(event),
-            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
-                self.on_identified(peer_id, info.listen_addrs, now);
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, connection_id, info }) => {
+                self.relays.ready(&peer_id, connection_id, now);
+                self.on_identified(peer_id, info.listen_addrs, info.observed_addr, now);
             }
             BehaviourEvent::Identify(_) => {}
             BehaviourEvent::Pulse(ping::Event { peer, connection, result }) => match result {
                 Ok(rtt) => {
+                    self.relays.heard(&peer, connection, now);
                     let change = self.links.heard(&peer, connection, rtt, now);
                     self.tell(change);
                 }
@@ -80,8 +96,7 @@ impl Driver {
                 Err(error) => tracing::debug!(%peer, %error, "ping"),
             },
             BehaviourEvent::Relay(relay::client::Event::ReservationReqAccepted { relay_peer_id, .. }) => {
-                if let Some((addr, circuit_addr)) = self.relays.granted(&relay_peer_id, self.local, now) {
-                    self.book.restart_all(now);
+                if let Some((addr, circuit_addr)) = self.relays.granted(&relay_peer_id, self.local) {
                     self.outbox.push(NetEvent::RelayUp { addr, circuit_addr });
                 }
             }
@@ -97,11 +112,21 @@ impl Driver {
 
     fn on_opened(&mut self, peer: PeerId, id: ConnectionId, endpoint: &ConnectedPoint, now: Instant) {
         self.reported_dials.remove(&id);
+        self.dials.ended(id);
         if !self.online {
             self.swarm.close_connection(id);
             return;
         }
+        if self.swarm.network_info().num_peers() == 1
+            && self.swarm.network_info().connection_counters().num_established() == 1
+        {
+            self.look_around(now);
+        }
         if self.relays.contains(&peer) {
+            if let (true, Some(addr)) = (endpoint.is_dialer(), ending_in(endpoint.get_remote_address().clone(), peer)) {
+                self.relays.opened(&peer, id, addr, now);
+                self.meet_relays(now);
+            }
             return;
         }
         let Some(device) = device_of(&peer) else {
@@ -117,17 +142,23 @@ impl Driver {
         self.tell(change);
     }
 
-    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, left: u32, now: Instant) {
+    fn on_closed(&mut self, peer: PeerId, id: ConnectionId, now: Instant) {
         let change = self.links.closed(&peer, id);
         if matches!(change, Some(Change::Down { .. })) {
             self.book.restart(&peer, now);
         }
         self.tell(change);
-        if left == 0
-            && let Some((listener, addr)) = self.relays.lost(&peer, now)
-        {
-            self.swarm.remove_listener(listener);
-            self.outbox.push(NetEvent::RelayDown { addr, reason: "the connection was lost".to_owned() });
+        if let Some((listener, held)) = self.relays.closed(&peer, id, now) {
+            if let Some(listener) = listener {
+                self.swarm.remove_listener(listener);
+            }
+            if let Some(addr) = held {
+                self.outbox.push(NetEvent::RelayDown { addr, reason: "the connection was lost".to_owned() });
+            }
+        }
+        if self.online {
+            self.meet_relays(now);
+            self.attempt_due(now);
         }
     }
 
@@ -135,7 +166,7 @@ impl Driver {
         let event = match change {
             None => return,
             Some(Change::Up { device, path }) => NetEvent::Connected { device, path },
-            Some(Change::Path { device, path, rtt_ms }) => NetEvent::PathChanged { device, path, rtt_ms },
+            Some(Change::Path { device, path, rtt_ms, lost }) => NetEvent::PathChanged { device, path, rtt_ms, lost },
             Some(Change::Down { device }) => NetEvent::Disconnected { device },
         };
         self.outbox.push(event);
@@ -186,7 +217,8 @@ impl Driver {
                     let _ = self.outbox.offer(NetEvent::Request { device, token, body: request });
                 }
             }
-            Requests::Message { message: Message::Response { request_id, response }, .. } => {
+            Requests::Message { peer, connection_id, message: Message::Response { request_id, response } } => {
+                self.links.carried(&peer, connection_id);
                 if let Some((id, device)) = self.sent.remove(&request_id) {
                     self.outbox.push(NetEvent::Response { id, device, result: Ok(response) });
                 }
@@ -204,11 +236,20 @@ impl Driver {
         }
     }
 
-    fn on_identified(&mut self, peer: PeerId, addrs: Vec<Multiaddr>, now: Instant) {
+    fn on_identified(&mut self, peer: PeerId, addrs: Vec<Multiaddr>, seen: Multiaddr, now: Instant) {
+        if self.relays.contains(&peer) {
+            if !self.manners.relay_only {
+                self.vantage.seen(peer, seen, &self.listeners.ports());
+            }
+            self.book.restart_circuits(now);
+            return self.attempt_due(now);
+        }
         let Some(device) = self.links.device(&peer) else { return };
         let addrs: Vec<Multiaddr> =
             addrs.into_iter().take(MAX_ADDRESSES_PER_DEVICE).filter_map(|addr| ending_in(addr, peer)).collect();
-        self.book.learn(peer, addrs.iter().cloned(), now);
+        if self.book.learn(peer, addrs.iter().cloned(), now) {
+            self.book.restart(&peer, now);
+        }
         self.outbox.push(NetEvent::Addresses { device, addrs });
     }
 
@@ -225,6 +266,10 @@ impl Driver {
             let Some(device) = device_of(&peer) else { continue };
             self.book.learn(peer, addrs.iter().cloned(), now);
             self.book.restart(&peer, now);
+            // A neighbour reached around the world is reached here.
+            if self.links.path(&peer) == Some(Path::Direct) && self.dials.has_room(&peer, Way::Upgrade) {
+                self.dial(Attempt { peer, addrs: addrs.clone(), way: Way::Upgrade });
+            }
             self.outbox.push(NetEvent::Discovered { device, addrs });
         }
         self.attempt_due(now);
