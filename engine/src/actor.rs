@@ -17,8 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Op};
-use omniscope_protocol::replica::{AuthorError, Replica};
+use omniscope_protocol::op::Op;
+use omniscope_protocol::replica::{AuthorError, Replica, Saying};
 use omniscope_protocol::wire::{Gossip, MAX_GOSSIP_BYTES, MAX_NEAR, Note, NoteContent, topic};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -45,6 +45,9 @@ const RETRY_COMMIT_MS: u64 = 1000;
 const STATE_EVERY_MS: u64 = 50;
 /// The actor looks around at least this often.
 const TICK_MS: u64 = 250;
+/// Others than who changed who is a member wait so long before they share keys, and each another share of the span.
+const KEYS_AFTER_MS: u64 = 300;
+const KEYS_SPREAD_MS: u64 = 1500;
 
 /// What the handle asks of the actor.
 pub(crate) enum Command {
@@ -91,6 +94,8 @@ struct Room {
     title_stale: bool,
     /// When the list's row was written last.
     row_kept: u64,
+    /// When members who lack the key are given it, if nobody did before.
+    keys_due: Option<u64>,
 }
 
 /// The engine's state.
@@ -128,6 +133,7 @@ impl Actor {
     ) -> Result<Self, ApiError> {
         let me = key.id();
         check_identity(&store, &me)?;
+        store.unlock(&key);
         let (net, net_events) = net.unzip();
         let mut actor = Self {
             me,
@@ -210,7 +216,7 @@ impl Actor {
     fn next_due(&self) -> u64 {
         let rooms = self.rooms.values();
         let due = rooms.flat_map(|r| {
-            [r.space.next_due(), r.heads_due, r.near_due, r.retry_at, r.state_due, r.presence.next_due()]
+            [r.space.next_due(), r.heads_due, r.near_due, r.retry_at, r.state_due, r.keys_due, r.presence.next_due()]
         });
         let due = due.flatten().min();
         due.unwrap_or(u64::MAX).min(self.now() + TICK_MS)
@@ -240,7 +246,16 @@ impl Actor {
 
     fn open_room(&mut self, row: WorkspaceRow) -> Result<(), ApiError> {
         let id = WorkspaceId(row.id);
-        let mut space = Workspace::new(Replica::new(id), &self.key, random()?);
+        let mut space = Workspace::new(Replica::for_device(id, &self.key), &self.key, random()?);
+        let learned = self.store.for_each_op(&row.id, 0, |_, _, bytes| {
+            if Op::may_share_keys(bytes)
+                && let Ok(op) = Op::decode_trusted(bytes)
+            {
+                space.learn(&op);
+            }
+            true
+        });
+        learned.map_err(store_error)?;
         let mut damaged = BTreeSet::new();
         let loaded = self.store.for_each_op(&row.id, 0, |_, op_id, bytes| {
             // The id is the hash of what was read.
@@ -285,6 +300,7 @@ impl Actor {
             heard_heads: BTreeSet::new(),
             title_stale: true,
             row_kept: 0,
+            keys_due: None,
         };
         self.rooms.insert(id, room);
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
@@ -311,7 +327,8 @@ impl Actor {
     }
 
     fn carry_out(&mut self, id: &WorkspaceId, effects: Effects) {
-        let Effects { writes, publish, folded, folds, membership, profiles, rebuilt } = effects;
+        let Effects { writes, publish, folded, folds, membership, profiles, keys, rebuilt } = effects;
+        let own = !publish.is_empty();
         let workspace = id.to_string();
         self.publish_ops(id, publish);
         let Some(room) = self.rooms.get_mut(id) else { return };
@@ -337,6 +354,37 @@ impl Actor {
         }
         if membership || profiles {
             self.tell(Event::WorkspacesChanged {});
+        }
+        if membership || keys {
+            self.tend_keys(id, own);
+        }
+    }
+
+    /// Who changed who is a member has the keys follow at once; others wait a while, each another one, so that usually
+    /// one of them is enough.
+    fn tend_keys(&mut self, id: &WorkspaceId, own: bool) {
+        let (now, me) = (self.now(), self.me);
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if room.space.replica.keys_in_order() || room.space.replica.role(&me) == Role::None {
+            room.keys_due = None;
+        } else if own {
+            self.share_keys(id);
+        } else {
+            let turn = u64::from(u16::from_le_bytes([me.0[0], me.0[1]])) % KEYS_SPREAD_MS;
+            room.keys_due.get_or_insert(now + KEYS_AFTER_MS + turn);
+        }
+        self.say_profile(id);
+        self.show_presence(id);
+        self.release_presence(id);
+    }
+
+    fn share_keys(&mut self, id: &WorkspaceId) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.keys_due = None;
+        }
+        // Who may not make a key leaves it to those who may.
+        if let Err(error) = self.with(id, |space, store, key, effects| space.share_keys(false, store, key, effects)) {
+            tracing::debug!(%error, "the workspace's key was not shared");
         }
     }
 
@@ -442,7 +490,7 @@ impl Actor {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             let Some(room) = self.rooms.get_mut(&id) else { continue };
             let (due, heads, retry, state) = (room.space.next_due(), room.heads_due, room.retry_at, room.state_due);
-            let near = room.near_due;
+            let (near, keys) = (room.near_due, room.keys_due);
             if retry.is_some_and(|at| at <= now) {
                 room.retry_at = None;
                 self.commit(&id, Vec::new());
@@ -457,6 +505,9 @@ impl Actor {
             }
             if near.is_some_and(|at| at <= now) {
                 self.announce_near(&id);
+            }
+            if keys.is_some_and(|at| at <= now) {
+                self.share_keys(&id);
             }
             if state.is_some_and(|at| at <= now) {
                 self.tell_sync_state(&id, now);
@@ -496,8 +547,8 @@ impl Actor {
         self.flush(&id, u64::MAX);
         let handle = self.next_document;
         self.next_document += 1;
-        let nonce = random()?;
-        let client = self.with(&id, |space, _, key, _| Ok(space.open_window(handle, key, nonce, sink)))?;
+        let seed = random()?;
+        let client = self.with(&id, |space, _, key, _| Ok(space.open_window(handle, key, seed, sink)))?;
         let writable = self.require(&id, Role::Editor).is_ok();
         self.documents.insert(handle, id);
         self.show_presence_to(&id);
@@ -632,8 +683,9 @@ impl Actor {
         }
     }
 
-    fn say(&mut self, id: &WorkspaceId, body: Body) -> Result<OpId, ApiError> {
-        self.with(id, |space, store, key, effects| space.say(body, store, key, effects))
+    fn say(&mut self, id: &WorkspaceId, saying: impl Into<Saying>) -> Result<OpId, ApiError> {
+        let saying = saying.into();
+        self.with(id, |space, store, key, effects| space.say(saying, store, key, effects))
     }
 }
 

@@ -10,15 +10,17 @@
 mod disk;
 mod lock;
 mod read;
+mod rest;
 mod salvage;
 mod schema;
 mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::JoinHandle;
 
+use omniscope_protocol::identity::DeviceKey;
 use rusqlite::Connection;
 
 pub use read::{PeerRow, PendingJoinRow, Sizes};
@@ -136,6 +138,8 @@ pub struct Store {
     writer: Option<JoinHandle<()>>,
     reader: Arc<Mutex<Connection>>,
     dir: Option<PathBuf>,
+    /// Known once the device key is; shared with the writer.
+    rest: Arc<OnceLock<rest::RestKey>>,
     /// Held for its lifetime: released after the writer has ended.
     _lock: Option<lock::FolderLock>,
 }
@@ -231,11 +235,21 @@ impl Store {
         lock: Option<lock::FolderLock>,
     ) -> Result<Store, StoreError> {
         let (queue, jobs) = sync_channel(MAX_QUEUED_BATCHES);
+        let rest = Arc::new(OnceLock::new());
         let writer = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write::run(target, &jobs))
+            .spawn({
+                let rest = Arc::clone(&rest);
+                move || write::run(target, &jobs, &rest)
+            })
             .map_err(|e| StoreError::Database { what: "start the writer thread", detail: e.to_string() })?;
-        Ok(Store { queue: Some(queue), writer: Some(writer), reader, dir, _lock: lock })
+        Ok(Store { queue: Some(queue), writer: Some(writer), reader, dir, rest, _lock: lock })
+    }
+
+    /// Seals and opens names, links and settings with a key made from the device key, from now on. Before this call
+    /// they can be neither written nor read. A second call changes nothing.
+    pub fn unlock(&self, device: &DeviceKey) {
+        self.rest.get_or_init(|| rest::RestKey::of(device));
     }
 
     /// Queues `batch`; all of it becomes durable, or none.

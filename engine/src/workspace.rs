@@ -15,7 +15,7 @@ use std::sync::Arc;
 use omniscope_protocol::gate::Update;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::op::{Body, Op, Part};
-use omniscope_protocol::replica::{AuthorError, LocalSession, Output, Replica};
+use omniscope_protocol::replica::{AuthorError, LocalSession, Output, Replica, Saying};
 
 use crate::api::ApiError;
 use crate::doc::Document;
@@ -82,6 +82,8 @@ pub(crate) struct Effects {
     pub(crate) folds: usize,
     pub(crate) membership: bool,
     pub(crate) profiles: bool,
+    /// Keys were shared.
+    pub(crate) keys: bool,
     /// The document was rebuilt.
     pub(crate) rebuilt: bool,
 }
@@ -105,12 +107,14 @@ pub(crate) struct Workspace {
     unfolded: BTreeMap<OpId, Vec<u8>>,
     /// While loading: what was folded so far is not what counts.
     misfolded: bool,
+    /// While loading: a key came in after what it opens.
+    locked_out: bool,
 }
 
 impl Workspace {
     /// An open workspace around a replica whose ops were loaded or are to come.
-    pub(crate) fn new(replica: Replica, key: &DeviceKey, nonce: [u8; 16]) -> Self {
-        let session = LocalSession::new(&replica.workspace(), key, nonce);
+    pub(crate) fn new(replica: Replica, key: &DeviceKey, seed: [u8; 32]) -> Self {
+        let session = LocalSession::new(&replica.workspace(), key, seed);
         let document = Document::new(session.client());
         let own = Writer::new(session, None);
         Self {
@@ -124,6 +128,7 @@ impl Workspace {
             owed: Vec::new(),
             unfolded: BTreeMap::new(),
             misfolded: false,
+            locked_out: false,
         }
     }
 
@@ -138,8 +143,10 @@ impl Workspace {
         if self.replica.load(op, &mut out).is_err() {
             return false;
         }
-        if let Body::Edit { update, .. } = &op.body {
-            self.unfolded.insert(op.id, update.clone());
+        if let Body::Edit { .. } = &op.body
+            && let Some(update) = self.replica.open(op)
+        {
+            self.unfolded.insert(op.id, update);
         }
         for output in out {
             match output {
@@ -148,16 +155,28 @@ impl Workspace {
                     _ => self.misfolded = true,
                 },
                 Output::Rebuild => self.misfolded = true,
+                Output::Unlocked => self.locked_out = true,
                 _ => {}
             }
         }
         true
     }
 
+    /// Before the first op of a log is loaded: takes the keys out of it that it holds for this device.
+    pub(crate) fn learn(&mut self, op: &Op) {
+        if let Body::KeyShare(share) = &op.body {
+            self.replica.learn(share);
+        }
+    }
+
     /// After the last op of the log: the document is what counts.
     pub(crate) fn finish_loading(&mut self, store: &Store) -> Result<(), ApiError> {
         self.unfolded.clear();
-        if std::mem::take(&mut self.misfolded) {
+        let locked_out = std::mem::take(&mut self.locked_out);
+        if locked_out {
+            self.reopen(store);
+        }
+        if std::mem::take(&mut self.misfolded) || locked_out {
             return self.rebuild(store);
         }
         self.recolor();
@@ -195,9 +214,8 @@ impl Workspace {
         let mut updates = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(1024) {
             for bytes in self.op_bytes(store, chunk) {
-                if let Ok(Op { body: Body::Edit { update, .. }, .. }) = Op::decode_trusted(&bytes) {
-                    updates.push(update);
-                }
+                let op = Op::decode_trusted(&bytes).ok().filter(|op| matches!(op.body, Body::Edit { .. }));
+                updates.extend(op.and_then(|op| self.replica.open(&op)));
             }
         }
         if updates.len() < ids.len() {
@@ -245,10 +263,10 @@ impl Workspace {
         &mut self,
         handle: u32,
         key: &DeviceKey,
-        nonce: [u8; 16],
+        seed: [u8; 32],
         sink: Box<dyn DocumentSink>,
     ) -> u64 {
-        let session = LocalSession::new(&self.id(), key, nonce);
+        let session = LocalSession::new(&self.id(), key, seed);
         let client = session.client();
         sink.send(DocumentMessage::State(self.document.state_update()));
         self.writers.insert(handle, Writer::new(session, Some(sink)));
@@ -323,7 +341,7 @@ impl Workspace {
         let mut out = Vec::new();
         for (index, part) in parts.into_iter().enumerate() {
             let part_of = Part { index: index as u16, count };
-            let body = Body::Edit { adopts: Vec::new(), part: part_of, update: part.encode() };
+            let body = Saying::Edit { adopts: Vec::new(), part: part_of, update: part.encode() };
             if let Err(error) = self.replica.author(key, &mut session, body, crate::actor::now_ms(), &mut out) {
                 self.carry_out(&out, Some(handle), store, effects);
                 self.refuse(handle, error.code(), &error.to_string(), store, key);
@@ -340,18 +358,45 @@ impl Workspace {
     /// Signs an op of the engine's own session that is no edit.
     pub(crate) fn say(
         &mut self,
-        body: Body,
+        saying: Saying,
         store: &Store,
         key: &DeviceKey,
         effects: &mut Effects,
     ) -> Result<OpId, ApiError> {
+        self.sign_own(store, key, effects, |replica, session, out| {
+            replica.author(key, session, saying.clone(), crate::actor::now_ms(), out)
+        })
+    }
+
+    /// Gives the key to members who lack it, and begins an epoch where no key is left or `afresh` asks for it.
+    pub(crate) fn share_keys(
+        &mut self,
+        afresh: bool,
+        store: &Store,
+        key: &DeviceKey,
+        effects: &mut Effects,
+    ) -> Result<(), ApiError> {
+        self.sign_own(store, key, effects, |replica, session, out| {
+            replica.share_keys(key, session, afresh, crate::actor::now_ms(), out)
+        })
+    }
+
+    fn sign_own<T>(
+        &mut self,
+        store: &Store,
+        key: &DeviceKey,
+        effects: &mut Effects,
+        sign: impl Fn(&mut Replica, &mut LocalSession, &mut Vec<Output>) -> Result<T, AuthorError>,
+    ) -> Result<T, ApiError> {
         let mut out = Vec::new();
-        let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
-        let mut result = self.replica.author(key, &mut own.session, body.clone(), crate::actor::now_ms(), &mut out);
-        if result == Err(AuthorError::SessionOver) {
+        let mut own = |space: &mut Self| {
+            let Some(own) = space.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
+            sign(&mut space.replica, &mut own.session, &mut out)
+        };
+        let mut result = own(self);
+        if matches!(result, Err(AuthorError::SessionOver)) {
             self.renew(OWN, key);
-            let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
-            result = self.replica.author(key, &mut own.session, body, crate::actor::now_ms(), &mut out);
+            result = own(self);
         }
         self.carry_out(&out, Some(OWN), store, effects);
         result.map_err(|e| ApiError::new(e.code(), e.to_string()))
@@ -372,14 +417,14 @@ impl Workspace {
     }
 
     fn renew(&mut self, handle: u32, key: &DeviceKey) {
-        let mut nonce = [0; 16];
-        // Without randomness no session may open: two with one nonce would be a fork.
-        if getrandom::fill(&mut nonce).is_err() {
+        let mut seed = [0; 32];
+        // Without randomness no session may open: two from one seed would be a fork.
+        if getrandom::fill(&mut seed).is_err() {
             return;
         }
         let workspace = self.id();
         if let Some(writer) = self.writers.get_mut(&handle) {
-            writer.session = LocalSession::new(&workspace, key, nonce);
+            writer.session = LocalSession::new(&workspace, key, seed);
             writer.gathered = None;
             if handle == OWN {
                 self.document = Document::new(writer.session.client());
@@ -391,13 +436,14 @@ impl Workspace {
 
     /// Takes in foreign ops and carries out what follows.
     pub(crate) fn carry_out(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
-        let mut rebuild = false;
+        let (mut rebuild, mut unlocked) = (false, false);
         let mut last = None;
         for output in out {
             match output {
                 Output::Persist(op) => {
                     self.remember(op);
                     last = Some(op);
+                    effects.keys |= matches!(op.body, Body::KeyShare(_));
                     if from.is_some() {
                         effects.publish.push(Arc::clone(&op.bytes));
                     }
@@ -412,10 +458,14 @@ impl Workspace {
                     }
                 }
                 Output::Rebuild => rebuild = true,
+                Output::Unlocked => unlocked = true,
                 Output::MembershipChanged => effects.membership = true,
                 Output::ProfileChanged(_) => effects.profiles = true,
                 Output::Fold(_) | Output::VersionNamed(_) => {}
             }
+        }
+        if unlocked {
+            rebuild |= !self.unlock(rebuild, store, effects);
         }
         if effects.membership || effects.profiles {
             self.recolor();
@@ -424,6 +474,38 @@ impl Workspace {
             effects.rebuilt = true;
             self.reset_all(store);
         }
+    }
+
+    /// Reads what keys opened. False if what was folded so far does not stand in what counts now.
+    fn unlock(&mut self, rebuild: bool, store: &Store, effects: &mut Effects) -> bool {
+        let before: BTreeSet<OpId> = self.replica.fold_order().into_iter().collect();
+        self.reopen(store);
+        effects.profiles = true;
+        let after = self.replica.fold_order();
+        let added: Vec<OpId> = after.iter().filter(|id| !before.contains(id)).copied().collect();
+        if rebuild || added.len() + before.len() != after.len() {
+            return false;
+        }
+        for id in added {
+            if let Some(author) = self.fold_op(&id, None, None, store) {
+                effects.folded.insert(author);
+                effects.folds += 1;
+            }
+        }
+        true
+    }
+
+    /// Has the replica read the log once more. What it says to fold is in its fold order.
+    fn reopen(&mut self, store: &Store) {
+        let (recent, workspace) = (&self.recent, self.replica.workspace());
+        let fetch = |id: &OpId| match recent.get(id) {
+            Some(bytes) => Op::decode_trusted(bytes).ok(),
+            None => {
+                let stored = store.ops_by_id(&workspace.0, std::slice::from_ref(&id.0)).ok()?;
+                Op::decode_trusted(&stored.into_iter().next().flatten()?).ok()
+            }
+        };
+        self.replica.reopen(fetch, &mut Vec::new());
     }
 
     fn fold_op(&mut self, id: &OpId, known: Option<&Op>, from: Option<u32>, store: &Store) -> Option<DeviceId> {
@@ -435,9 +517,8 @@ impl Workspace {
                 &stored
             }
         };
-        let Body::Edit { update, .. } = &op.body else { return None };
         // The document and the windows get what the gate wrote, never what it read.
-        let update = Update::parse(update).ok()?.encode();
+        let update = Update::parse(&self.replica.open(op)?).ok()?.encode();
         if from != Some(OWN) {
             fold(&mut self.document, &update);
         }

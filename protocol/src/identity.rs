@@ -47,6 +47,15 @@ hash_id! {
     /// A device: its Ed25519 public key.
     DeviceId
 }
+impl DeviceId {
+    /// The X25519 public key that epoch keys are sealed to: the Ed25519 key in Montgomery form (RFC 7748, section 4.1).
+    /// None if the id is no key, or one with which nothing is secret.
+    pub fn agreement_key(&self) -> Option<[u8; 32]> {
+        let key = VerifyingKey::from_bytes(&self.0).ok().filter(|key| !key.is_weak());
+        key.map(|key| key.to_montgomery().to_bytes())
+    }
+}
+
 hash_id! {
     /// A workspace: the id of its genesis op.
     WorkspaceId
@@ -54,6 +63,11 @@ hash_id! {
 hash_id! {
     /// An op: the BLAKE3 hash of its canonical bytes, signature included.
     OpId
+}
+
+hash_id! {
+    /// An epoch key: a hash of it, which gives nothing away.
+    KeyId
 }
 
 /// Lower-case hex of `bytes`.
@@ -128,6 +142,11 @@ impl DeviceKey {
     /// The public half.
     pub fn id(&self) -> DeviceId {
         DeviceId(self.signing.verifying_key().to_bytes())
+    }
+
+    /// The X25519 private key that belongs to `DeviceId::agreement_key`.
+    pub fn agreement_secret(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        zeroize::Zeroizing::new(self.signing.to_scalar_bytes())
     }
 
     /// Signs `bytes` for one purpose. Deterministic.

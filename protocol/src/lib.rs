@@ -12,4 +12,6 @@ pub mod invitation;
 pub mod judge;
 pub mod op;
 pub mod replica;
+#[cfg(feature = "document")]
+pub mod sealing;
 pub mod wire;

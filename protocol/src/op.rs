@@ -1,21 +1,23 @@
 //! The signed op: one thing that one device said in one workspace, and what it had seen when it said so.
 //!
-//! Layout, in canonical form (`codec`): version, workspace, author, session, seq, prev, deps, time, kind, key id, body,
+//! Layout, in canonical form (`codec`): version, workspace, author, session, seq, prev, deps, time, kind, body,
 //! signature. The id is the BLAKE3 hash of all these bytes. The signature covers everything before it under a domain
 //! tag for the kind. Admissions and the genesis belong to no session: their session is all zeros, their seq is 0.
 //! Everything up to the kind, the id and the signature are laid out alike in every version, now and later (Rule R20),
 //! so that an op of a newer version can be checked, kept and passed on by a program that cannot read the rest.
+//! What people write is sealed (`sealing`); everything that roles are judged by is in the clear, so that a relay comes to
+//! the same roles as a member.
 //! Whether an op counts is not told here (`judge`), nor whether its place in a session is right (`replica`).
 
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::identity::{DeviceId, DeviceKey, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
+use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
 use crate::invitation::Redemption;
 use crate::judge::{Fact, FactKind, Role};
 
-/// The newest op version that this program reads, and the one it writes: payloads in the clear.
-pub const OP_VERSION: u8 = 0;
+/// The op version that this program writes. Version 0 had its payloads in the clear and is refused.
+pub const OP_VERSION: u8 = 1;
 /// Ops that one op may name, `prev` apart. An author with more heads first joins them.
 pub const MAX_DEPS: usize = 64;
 /// Bytes of an update inside one edit; larger edits are split into a group.
@@ -28,6 +30,28 @@ pub const MAX_PARTS: usize = 1024;
 pub const MAX_ADOPTS: usize = 1024;
 /// Bytes of a name: of a person, a workspace or a version.
 pub const MAX_NAME_BYTES: usize = 256;
+/// What sealing adds to a text: nonce and tag.
+pub const SEALING_BYTES: usize = 24 + 16;
+/// Bytes of an epoch key sealed to a device: encapsulated key, key, tag.
+pub const SEAL_BYTES: usize = 32 + 32 + 16;
+/// Bytes of an epoch key wrapped under another one: nonce, key, tag.
+pub const WRAPPED_BYTES: usize = 24 + 32 + 16;
+/// Devices that one op seals a key to.
+pub const MAX_SEALS: usize = 2048;
+/// Older keys that one op wraps.
+pub const MAX_WRAPPED: usize = 256;
+/// Bytes of a sealed name with what belongs to it.
+const MAX_SEALED_NAME_BYTES: usize = MAX_NAME_BYTES + 64 + SEALING_BYTES;
+
+/// The kinds whose payload is sealed; the place that it is sealed for names the kind.
+pub(crate) mod sealed_kind {
+    pub(crate) const EDIT: u8 = 7;
+    pub(crate) const PROFILE: u8 = 8;
+    pub(crate) const VERSION: u8 = 9;
+}
+
+/// The kind of `Body::KeyShare`.
+const KEY_SHARE: u8 = 11;
 
 /// Distinguishes the sessions of one device: random, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,16 +89,105 @@ pub enum Body {
     Admit { invite: OpId, proof: Option<OpId>, redemption: Redemption },
     /// The author gives up its membership.
     Leave,
-    /// Changes the document by a v1 update. Parts of a group are folded together, after the last.
-    Edit { adopts: Vec<OpId>, part: Part, update: Vec<u8> },
-    /// How the author calls itself: name, colour as `#rrggbb`.
-    Profile { name: String, color: String },
-    /// Names the state that the op had seen.
-    Version { name: String },
+    /// Changes the document by a v1 update, sealed. Parts of a group are folded together, after the last.
+    Edit { adopts: Vec<OpId>, part: Part, update: Sealed },
+    /// How the author calls itself, sealed.
+    Profile(Sealed),
+    /// Names the state that the op had seen, sealed.
+    Version(Sealed),
+    /// Gives an epoch key to devices; the first to name a key begins its epoch.
+    KeyShare(KeyShare),
     /// Says nothing; joins heads for an author who has seen more of them than one op may name.
     Join,
     /// Says what only a newer program can read. Kept and passed on; nothing that depends on it is folded (Rule R23).
     Newer { version: u8, kind: u8, rest: Vec<u8> },
+}
+
+/// A text that only those can read who have the key it names.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The epoch key that opens it.
+    pub key: KeyId,
+    /// Nonce, ciphertext and tag.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} bytes under {})", self.bytes.len(), self.key.fmt_short())
+    }
+}
+
+impl Sealed {
+    /// Appends its canonical form.
+    pub fn write(&self, w: &mut Writer) {
+        w.array(&self.key.0).bytes(&self.bytes);
+    }
+
+    /// Reads its canonical form; at most `max` bytes of ciphertext.
+    ///
+    /// # Errors
+    /// When the bytes end early or are too many.
+    pub fn read(r: &mut Reader<'_>, max: usize) -> Result<Self, CodecError> {
+        Ok(Self { key: KeyId(r.array("key id")?), bytes: r.bytes("sealed text", max)?.to_vec() })
+    }
+}
+
+/// An epoch key on its way: sealed to devices, and wrapping the keys of epochs before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyShare {
+    /// The key.
+    pub key: KeyId,
+    /// Who gets it; sorted by device, without repeats.
+    pub seals: Vec<Seal>,
+    /// Older keys that whoever has it gets too; sorted by key, without repeats.
+    pub older: Vec<Wrapped>,
+}
+
+/// An epoch key sealed to one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The device.
+    pub device: DeviceId,
+    /// HPKE: encapsulated key, ciphertext and tag.
+    pub bytes: [u8; SEAL_BYTES],
+}
+
+/// An epoch key under another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrapped {
+    /// The wrapped key.
+    pub key: KeyId,
+    /// Nonce, ciphertext and tag.
+    pub bytes: [u8; WRAPPED_BYTES],
+}
+
+impl KeyShare {
+    fn write(&self, w: &mut Writer) {
+        w.array(&self.key.0).list(&self.seals, |w, seal| {
+            w.array(&seal.device.0).array(&seal.bytes);
+        });
+        w.list(&self.older, |w, wrapped| {
+            w.array(&wrapped.key.0).array(&wrapped.bytes);
+        });
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let key = KeyId(r.array("key id")?);
+        let seals = r.list("seals", MAX_SEALS, |r| {
+            Ok(Seal { device: DeviceId(r.array("recipient")?), bytes: r.array("seal")? })
+        })?;
+        let older = r.list("older keys", MAX_WRAPPED, |r| {
+            Ok(Wrapped { key: KeyId(r.array("older key")?), bytes: r.array("wrapped key")? })
+        })?;
+        let sorted = seals.is_sorted_by(|a, b| a.device < b.device) && older.is_sorted_by(|a, b| a.key < b.key);
+        if sorted { Ok(Self { key, seals, older }) } else { Err(CodecError::NotCanonical("key share")) }
+    }
+}
+
+/// What a sealed payload is bound to besides its key: the place of its op. A payload copied elsewhere does not open.
+pub fn place(workspace: &WorkspaceId, author: &DeviceId, session: &SessionId, seq: u64, kind: u8) -> Vec<u8> {
+    [&workspace.0[..], &author.0, &session.0, &seq.to_le_bytes(), &[kind]].concat()
 }
 
 /// Position of an edit in a group of edits that count together.
@@ -121,10 +234,11 @@ impl Body {
             Body::RevokeInvite { .. } => 4,
             Body::Admit { .. } => 5,
             Body::Leave => 6,
-            Body::Edit { .. } => 7,
-            Body::Profile { .. } => 8,
-            Body::Version { .. } => 9,
+            Body::Edit { .. } => sealed_kind::EDIT,
+            Body::Profile(_) => sealed_kind::PROFILE,
+            Body::Version(_) => sealed_kind::VERSION,
             Body::Join => 10,
+            Body::KeyShare(_) => KEY_SHARE,
             Body::Newer { kind, .. } => *kind,
         }
     }
@@ -156,14 +270,11 @@ impl Body {
                 w.list(adopts, |w, id| {
                     w.array(&id.0);
                 });
-                w.varint(part.index.into()).varint(part.count.into()).bytes(update);
+                w.varint(part.index.into()).varint(part.count.into());
+                update.write(w);
             }
-            Body::Profile { name, color } => {
-                w.str(name).str(color);
-            }
-            Body::Version { name } => {
-                w.str(name);
-            }
+            Body::Profile(text) | Body::Version(text) => text.write(w),
+            Body::KeyShare(share) => share.write(w),
             Body::Newer { rest, .. } => {
                 w.array(rest);
             }
@@ -187,16 +298,15 @@ impl Body {
                 redemption: Redemption::read(r)?,
             },
             6 => Body::Leave,
-            7 => Body::Edit {
+            sealed_kind::EDIT => Body::Edit {
                 adopts: sorted_ids(r.list("adopts", MAX_ADOPTS, |r| Ok(OpId(r.array("adopted op")?)))?, "adopts")?,
                 part: read_part(r)?,
-                update: r.bytes("update", MAX_EDIT_BYTES)?.to_vec(),
+                update: Sealed::read(r, MAX_EDIT_BYTES + SEALING_BYTES)?,
             },
-            8 => {
-                Body::Profile { name: r.str("name", MAX_NAME_BYTES)?.to_owned(), color: r.str("colour", 7)?.to_owned() }
-            }
-            9 => Body::Version { name: r.str("name", MAX_NAME_BYTES)?.to_owned() },
+            sealed_kind::PROFILE => Body::Profile(Sealed::read(r, MAX_SEALED_NAME_BYTES)?),
+            sealed_kind::VERSION => Body::Version(Sealed::read(r, MAX_SEALED_NAME_BYTES)?),
             10 => Body::Join,
+            KEY_SHARE => Body::KeyShare(KeyShare::read(r)?),
             other => return Err(CodecError::Unknown { what: "kind of op", value: other.into() }),
         })
     }
@@ -311,6 +421,9 @@ pub enum OpError {
     /// The genesis of a workspace that a newer program founded: nothing can be made of it here.
     #[error("a workspace founded by version {0}; this program reads version {OP_VERSION}")]
     Version(u8),
+    /// Its payload would be in the clear.
+    #[error("an op of version 0, whose payload is not encrypted; this program reads version {OP_VERSION}")]
+    Clear,
     /// The fields contradict each other.
     #[error("not an op: {0}")]
     Shape(&'static str),
@@ -335,10 +448,6 @@ impl Op {
             w.array(&id.0);
         });
         w.varint(draft.time_ms).u8(draft.body.tag());
-        if draft.body.version() == OP_VERSION {
-            // Key id: none, for payloads of version 0 are in the clear.
-            w.u8(0);
-        }
         draft.body.write(&mut w);
         let mut bytes = w.into_bytes();
         let signature = key.sign(Purpose::Op(draft.body.tag()), &bytes);
@@ -369,6 +478,19 @@ impl Op {
         Some(DeviceId(author.try_into().ok()?))
     }
 
+    /// Whether bytes could be a key share; cheap, for sifting a log that was checked before.
+    pub fn may_share_keys(bytes: &[u8]) -> bool {
+        let kind = || {
+            let mut r = Reader::new(bytes.get(81..)?);
+            r.varint("seq").ok()?;
+            r.option("prev", |r| r.array::<32>("prev")).ok()?;
+            r.list("deps", MAX_DEPS, |r| r.array::<32>("dep")).ok()?;
+            r.varint("time").ok()?;
+            r.u8("kind").ok()
+        };
+        kind() == Some(KEY_SHARE)
+    }
+
     /// Reads bytes whose signature was checked before they were stored under their hash.
     ///
     /// # Errors
@@ -393,8 +515,8 @@ impl Op {
         let body = if version > OP_VERSION {
             Body::Newer { version, kind, rest: r.rest().to_vec() }
         } else {
-            if r.u8("key id")? != 0 {
-                return Err(OpError::Shape("version 0 has no key id"));
+            if version < OP_VERSION {
+                return Err(OpError::Clear);
             }
             let body = Body::read(kind, &mut r)?;
             r.finish()?;
@@ -434,6 +556,20 @@ impl Op {
         if let Body::Genesis { .. } = self.body { WorkspaceId(self.id.0) } else { self.workspace }
     }
 
+    /// What its sealed payload is bound to.
+    pub fn place(&self) -> Vec<u8> {
+        place(&self.workspace, &self.author, &self.session, self.seq, self.body.tag())
+    }
+
+    /// The sealed payload, of an edit, a profile or a version.
+    pub fn sealed(&self) -> Option<&Sealed> {
+        match &self.body {
+            Body::Edit { update, .. } => Some(update),
+            Body::Profile(text) | Body::Version(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The client id of its session.
     pub fn client(&self) -> u64 {
         client_id(&self.workspace, &self.author, &self.session)
@@ -463,9 +599,12 @@ impl Op {
             }
             Body::Edit { adopts, .. } => FactKind::Edit { adopts: adopts.iter().map(|a| a.0).collect() },
             Body::Leave => FactKind::Leave,
-            Body::Open | Body::Profile { .. } | Body::Version { .. } | Body::Join | Body::Newer { .. } => {
-                FactKind::Plain
-            }
+            Body::Open
+            | Body::Profile(_)
+            | Body::Version(_)
+            | Body::KeyShare(_)
+            | Body::Join
+            | Body::Newer { .. } => FactKind::Plain,
         };
         Fact { id: self.id.0, author: self.author.0, deps: self.seen().map(|d| d.0).collect(), kind }
     }

@@ -5,22 +5,30 @@
 //! pending in yrs. An edit that the gate refuses stays in its place and is inert, with the rest of its session; of two
 //! ops at one position of a session the one with the lower hash counts, the other and what depends on it is inert; the
 //! parts of a group are folded with its last one; what depends on an op of a newer version waits for a newer program.
-//! All of it is a function of the set of known ops, in whatever order they came.
+//! An edit whose epoch key is not known here is **shut**: it stays in its place, and when the key comes the driver hands
+//! over the log once more (`reopen`). All of it is a function of the set of known ops, in whatever order they came.
 //!
 //! Deliberately absent: op bytes (the driver keeps them, asked by id), clocks, randomness, peers' connections.
 
 mod admission;
+#[cfg(feature = "document")]
 mod authoring;
 mod exchange;
 #[cfg(feature = "document")]
 mod folding;
+#[cfg(feature = "document")]
+mod keys;
+#[cfg(feature = "document")]
+mod opening;
 mod sessions;
 mod waiting;
 
 use std::collections::BTreeMap;
 
 pub use admission::JoinAnswer;
-pub use authoring::{AuthorError, LocalSession};
+pub use admission::AuthorError;
+#[cfg(feature = "document")]
+pub use authoring::{LocalSession, Saying};
 pub use exchange::{Missing, Shared};
 
 use crate::causal::Node;
@@ -29,9 +37,6 @@ use crate::judge::{FactKind, Judge, Member, Refused, Role};
 use crate::op::{Body, Invite, Op, OpError, SessionId};
 use sessions::Sessions;
 use waiting::Waiting;
-
-/// Devices whose profile is kept; others are shown by their id.
-const MAX_PROFILES: usize = 4096;
 
 /// What the driver must do, in order.
 #[allow(clippy::large_enum_variant, reason = "outputs are consumed at once; most of them carry an op")]
@@ -49,6 +54,8 @@ pub enum Output {
     ProfileChanged(DeviceId),
     /// A version was named.
     VersionNamed(OpId),
+    /// Keys came in for ops that were shut: hand the log to `reopen`, then rebuild.
+    Unlocked,
 }
 
 /// What became of one received op.
@@ -99,8 +106,11 @@ impl Unacceptable {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     bytes: u32,
-    /// An edit that this program can read.
+    /// An edit of a version that this program can read.
     edit: bool,
+    /// Its payload is sealed, and of such a version.
+    #[cfg(feature = "document")]
+    sealed: bool,
     /// As its author claims.
     time_ms: u64,
     /// The highest newer version among the op and its past; 0 if all of it can be read.
@@ -137,6 +147,11 @@ pub struct Replica {
     committed: u32,
     committed_heads: Vec<Node>,
     shared: BTreeMap<DeviceId, Shared>,
+    #[cfg(feature = "document")]
+    keys: keys::Keys,
+    /// Keys that are not known here, of ops that are.
+    #[cfg(feature = "document")]
+    shut: std::collections::BTreeSet<crate::identity::KeyId>,
 }
 
 /// How a device calls itself.
@@ -150,7 +165,7 @@ pub struct Profile {
 }
 
 impl Replica {
-    /// A replica that knows nothing of `workspace` yet, not even its genesis.
+    /// A replica that knows nothing of `workspace` yet, not even its genesis, and can open nothing: a relay's.
     pub fn new(workspace: WorkspaceId) -> Self {
         Self {
             workspace,
@@ -166,6 +181,10 @@ impl Replica {
             committed: 0,
             committed_heads: Vec::new(),
             shared: BTreeMap::new(),
+            #[cfg(feature = "document")]
+            keys: keys::Keys::default(),
+            #[cfg(feature = "document")]
+            shut: std::collections::BTreeSet::new(),
         }
     }
 
@@ -252,13 +271,20 @@ impl Replica {
         let changes = self.judge.insert(&fact)?;
         let node = changes.node;
         let edit = unread == 0 && matches!(op.body, Body::Edit { .. });
-        self.known.push(Known { bytes: op.bytes.len() as u32, edit, unread, time_ms: op.time_ms });
+        self.known.push(Known {
+            bytes: op.bytes.len() as u32,
+            edit,
+            #[cfg(feature = "document")]
+            sealed: unread == 0 && op.sealed().is_some(),
+            unread,
+            time_ms: op.time_ms,
+        });
         let folded = |lost: &Node| self.known[lost.index()].edit && self.judge.accepted(*lost);
         let lost = self.sessions.place(op, node, &self.judge).iter().any(folded);
-        #[cfg(feature = "document")]
-        self.check_content(op, node);
-        self.note_body(op, node, out);
+        self.note_body(op, node);
         out.push(Output::Persist(op.clone()));
+        #[cfg(feature = "document")]
+        self.note_content(op, node, out);
         if lost || !changes.edits_voided.is_empty() {
             out.push(Output::Rebuild);
         } else {
@@ -266,6 +292,8 @@ impl Replica {
             out.extend(self.folds(changes.edits_accepted.iter().copied()).map(Output::Fold));
         }
         if changes.membership_changed {
+            #[cfg(feature = "document")]
+            self.keys.forget_care();
             out.push(Output::MembershipChanged);
         }
         Ok(())
@@ -303,7 +331,7 @@ impl Replica {
         self.invites.iter().any(|(id, i)| i.attester == Some(*device) && node(id).is_some_and(|n| of(&n)))
     }
 
-    fn note_body(&mut self, op: &Op, node: Node, out: &mut Vec<Output>) {
+    fn note_body(&mut self, op: &Op, node: Node) {
         let unread = self.known[node.index()].unread;
         if unread > 0 {
             let version = self.newer.entry(op.author).or_default();
@@ -319,21 +347,6 @@ impl Replica {
             _ if unread > 0 => {}
             Body::Invite(invite) => {
                 self.invites.insert(op.id, invite.clone());
-            }
-            Body::Profile { name, color } => {
-                let rank = (self.judge.causal().depth(node), op.id);
-                let newer = self.profiles.get(&op.author).is_none_or(|p| p.rank < rank);
-                let room = self.profiles.len() < MAX_PROFILES || self.profiles.contains_key(&op.author);
-                if newer && room {
-                    let profile = Profile { name: name.clone(), color: color.clone(), rank };
-                    self.profiles.insert(op.author, profile);
-                    out.push(Output::ProfileChanged(op.author));
-                }
-            }
-            Body::Version { name } => {
-                let version = Version { id: op.id, name: name.clone(), author: op.author, time_ms: op.time_ms };
-                self.versions.push((node, version));
-                out.push(Output::VersionNamed(op.id));
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
 use crate::invitation::Redemption;
-use crate::op::MAX_OP_BYTES;
+use crate::op::{MAX_OP_BYTES, SEALING_BYTES, Sealed};
 
 /// The version of all messages here.
 pub const WIRE_VERSION: u8 = 0;
@@ -27,7 +27,7 @@ pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 pub const MAX_PUSH_BYTES: usize = 512 * 1024;
 /// Devices that one note may name as near.
 pub const MAX_NEAR: usize = 256;
-/// Bytes of one presence body.
+/// Bytes of one presence body before it is sealed.
 pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
@@ -59,8 +59,8 @@ pub struct Note {
 /// What a note says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoteContent {
-    /// An encoded presence state.
-    Presence(Vec<u8>),
+    /// An encoded presence state, sealed.
+    Presence(Sealed),
     /// The frontier that the device has committed: a receipt for all in its past.
     Heads(Vec<OpId>),
     /// The members that the device is connected with: what comes from them directly need not be handed on to it.
@@ -90,7 +90,10 @@ impl NoteContent {
 
     fn write(&self, w: &mut Writer) {
         match self {
-            NoteContent::Presence(body) => w.u8(0).bytes(body),
+            NoteContent::Presence(body) => {
+                body.write(w.u8(0));
+                w
+            }
             NoteContent::Heads(heads) => ids(w.u8(1), heads),
             NoteContent::Near(devices) => w.u8(2).list(devices, |w, device| {
                 w.array(&device.0);
@@ -100,7 +103,7 @@ impl NoteContent {
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(match r.u8("kind of note")? {
-            0 => NoteContent::Presence(r.bytes("presence", MAX_PRESENCE_BYTES)?.to_vec()),
+            0 => NoteContent::Presence(Sealed::read(r, MAX_PRESENCE_BYTES + SEALING_BYTES)?),
             1 => NoteContent::Heads(read_ids(r, "heads", MAX_HEADS)?),
             2 => NoteContent::Near(r.list("near devices", MAX_NEAR, |r| Ok(DeviceId(r.array("device")?)))?),
             other => return Err(CodecError::Unknown { what: "kind of note", value: other.into() }),

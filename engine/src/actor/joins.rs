@@ -142,8 +142,8 @@ impl Actor {
             summary: Vec::new(),
         };
         if !self.rooms.contains_key(&id) {
-            let Ok(nonce) = random() else { return };
-            let space = Workspace::new(Replica::new(id), &self.key, nonce);
+            let Ok(seed) = random() else { return };
+            let space = Workspace::new(Replica::for_device(id, &self.key), &self.key, seed);
             self.add_room(space, row.clone());
             self.commit(&id, vec![Write::Workspace(row)]);
         }

@@ -248,7 +248,7 @@ impl Actor {
         }
         self.heard(&note.device);
         match note.content {
-            NoteContent::Presence(body) => self.on_presence(id, note.device, &body),
+            NoteContent::Presence(body) => self.on_presence(id, note.device, body),
             NoteContent::Near(devices) => {
                 if self.peers.contains_key(&note.device)
                     && let Ok(room) = self.room(id)

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use omniscope_protocol::identity::{DeviceId, WorkspaceId, fingerprint};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::Body;
-use omniscope_protocol::replica::Replica;
+use omniscope_protocol::op::Sealed;
+use omniscope_protocol::replica::{Replica, Saying};
 use omniscope_protocol::wire::{MAX_PRESENCE_BYTES, NoteContent};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ pub(super) struct Room {
     /// Who said good-bye lately: its clock, and when. What it had said before may still arrive, and counts no more.
     farewells: BTreeMap<(DeviceId, String), (u64, u64)>,
     /// The last that devices said which are no members yet as far as the log here tells, and when.
-    early: BTreeMap<DeviceId, (Vec<u8>, u64)>,
+    early: BTreeMap<DeviceId, (Sealed, u64)>,
 }
 
 impl Local {
@@ -152,7 +152,7 @@ impl Actor {
         Ok(self.profile_json())
     }
 
-    /// Tells a workspace this device's name, if it says something else.
+    /// Tells a workspace this device's name, if it says something else and there is a key to seal it under.
     pub(super) fn say_profile(&mut self, id: &WorkspaceId) {
         let (name, color) = self.profile.clone();
         let me = self.me;
@@ -161,7 +161,8 @@ impl Actor {
         let same = replica.profile(&me).is_some_and(|p| p.name == name && p.color == color);
         if !same
             && replica.role(&me) > Role::None
-            && let Err(error) = self.say(id, Body::Profile { name, color })
+            && self.rooms.get_mut(id).is_some_and(|r| r.space.replica.epoch_key().is_some())
+            && let Err(error) = self.say(id, Saying::Profile { name, color })
         {
             tracing::warn!(%error, "the profile was not announced");
         }
@@ -239,7 +240,16 @@ impl Actor {
     fn say_gone(&mut self, id: &WorkspaceId, instance: &str) {
         let Some(local) = self.rooms.get_mut(id).and_then(|r| r.presence.local.get_mut(instance)) else { return };
         let body = json!({"instance": instance, "clock": local.next_clock(), "state": Value::Null});
-        self.note(id, NoteContent::Presence(body.to_string().into_bytes()));
+        self.note_presence(id, &body);
+    }
+
+    /// Without a key nobody could read it; it is shown again when there is one.
+    fn note_presence(&mut self, id: &WorkspaceId, body: &Value) {
+        let me = self.me;
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if let Some(sealed) = room.space.replica.seal_note(&me, body.to_string().as_bytes()) {
+            self.note(id, NoteContent::Presence(sealed));
+        }
     }
 
     /// Says again what all instances show: to somebody new.
@@ -265,7 +275,7 @@ impl Actor {
         local.sent = now;
         local.dirty = false;
         let body = json!({"instance": instance, "clock": local.next_clock(), "state": local.state});
-        self.note(id, NoteContent::Presence(body.to_string().into_bytes()));
+        self.note_presence(id, &body);
     }
 
     pub(super) fn tick_presence(&mut self, now: u64) {
@@ -291,8 +301,8 @@ impl Actor {
 
     // ---- others' presence
 
-    /// Keeps what somebody said who is no member yet: the admission may be on its way here.
-    pub(super) fn hold_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: Vec<u8>) {
+    /// Keeps what somebody said who is no member yet, or under a key that is not known: both may be on the way here.
+    pub(super) fn hold_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: Sealed) {
         let now = self.now();
         let Some(room) = self.rooms.get_mut(id) else { return };
         let early = &mut room.presence.early;
@@ -301,7 +311,7 @@ impl Actor {
         }
     }
 
-    /// Takes in what was held of those who are members now.
+    /// Takes in what was held of those who are members now; what cannot be opened yet is held again.
     pub(super) fn release_presence(&mut self, id: &WorkspaceId) {
         let Some(room) = self.rooms.get_mut(id) else { return };
         let replica = &room.space.replica;
@@ -309,12 +319,17 @@ impl Actor {
         let admitted: Vec<DeviceId> = admitted.copied().collect();
         let held: Vec<_> = admitted.iter().filter_map(|d| Some((*d, room.presence.early.remove(d)?.0))).collect();
         for (device, body) in held {
-            self.on_presence(id, device, &body);
+            self.on_presence(id, device, body);
         }
     }
 
-    pub(super) fn on_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: &[u8]) -> Verdict {
-        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Verdict::Reject };
+    pub(super) fn on_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: Sealed) -> Verdict {
+        let opened = self.rooms.get(id).and_then(|room| room.space.replica.open_note(&device, &body));
+        let Some(text) = opened else {
+            self.hold_presence(id, device, body);
+            return Verdict::Accept;
+        };
+        let Ok(value) = serde_json::from_slice::<Value>(&text) else { return Verdict::Reject };
         let (Some(instance), Some(clock)) = (value["instance"].as_str(), value["clock"].as_u64()) else {
             return Verdict::Reject;
         };

@@ -5,6 +5,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::rest::CLEAR_SETTING;
 use super::{Store, StoreError, WorkspaceRow, WorkspaceState};
 
 /// What is remembered of a peer in one workspace.
@@ -45,16 +46,17 @@ pub struct Sizes {
 impl Store {
     /// All workspaces, by name, then id.
     pub fn workspaces(&self) -> Result<Vec<WorkspaceRow>, StoreError> {
-        self.rows(
+        let mut rows = self.rows(
             "list workspaces",
             "SELECT id, name, description, created_ms, updated_ms, state, summary FROM workspace
-             WHERE length(id) = 32 ORDER BY name, id",
+             WHERE length(id) = 32",
             params![],
             |row| {
                 Ok(WorkspaceRow {
                     id: row.get(0)?,
-                    name: row.get(1)?,
-                    description: row.get(2)?,
+                    // A name that cannot be opened comes again with the document.
+                    name: self.open_text("name", row.get(1)?).unwrap_or_default(),
+                    description: self.open_text("description", row.get(2)?).unwrap_or_default(),
                     created_ms: row.get(3)?,
                     updated_ms: row.get(4)?,
                     // A state written by nobody is shown as one in which nothing is written.
@@ -62,7 +64,13 @@ impl Store {
                     summary: row.get(6)?,
                 })
             },
-        )
+        )?;
+        rows.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        Ok(rows)
+    }
+
+    fn open_text(&self, column: &str, sealed: Vec<u8>) -> Option<String> {
+        String::from_utf8(self.rest.get()?.open(column, sealed)?).ok()
     }
 
     /// The workspaces that have ops, listed or not.
@@ -148,49 +156,31 @@ impl Store {
 
     /// Joins that are not through yet, oldest first.
     pub fn pending_joins(&self) -> Result<Vec<PendingJoinRow>, StoreError> {
-        self.rows(
+        let rows = self.rows(
             "read pending joins",
             "SELECT link, workspace, since_ms, code, message FROM pending_join ORDER BY since_ms, link",
             params![],
             |row| {
-                Ok(PendingJoinRow {
-                    link: row.get(0)?,
+                // One that cannot be opened can be no help to anybody.
+                let Some(link) = self.open_text("link", row.get(0)?) else { return Ok(None) };
+                Ok(Some(PendingJoinRow {
+                    link,
                     workspace: row.get(1)?,
                     since_ms: row.get(2)?,
                     code: row.get(3)?,
                     message: row.get(4)?,
-                })
+                }))
             },
-        )
-    }
-
-    /// `(invitation id, secret)` of each invitation kept in a workspace.
-    #[allow(clippy::type_complexity, reason = "a pair of a row")]
-    pub fn invite_secrets(&self, workspace: &[u8; 32]) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
-        self.rows(
-            "read invitations",
-            "SELECT invite, secret FROM invite WHERE workspace = ?1 ORDER BY invite",
-            params![workspace],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-    }
-
-    /// A local value of one workspace.
-    pub fn note(&self, workspace: &[u8; 32], key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let rows = self.rows(
-            "read a local value",
-            "SELECT value FROM note WHERE workspace = ?1 AND key = ?2",
-            params![workspace, key],
-            |row| row.get(0),
         )?;
-        Ok(rows.into_iter().next())
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// A value of this device.
     pub fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let rows =
+        let rows: Vec<Vec<u8>> =
             self.rows("read a setting", "SELECT value FROM setting WHERE key = ?1", params![key], |row| row.get(0))?;
-        Ok(rows.into_iter().next())
+        let value = rows.into_iter().next();
+        if key == CLEAR_SETTING { Ok(value) } else { Ok(value.and_then(|v| self.rest.get()?.open(key, v))) }
     }
 
     /// Ops and bytes of one workspace.

@@ -11,7 +11,7 @@ use super::{DATABASE_FILE, StoreError};
 
 /// Each entry lifts the schema by one version.
 const MIGRATIONS: &[&str] = &[
-    // Op rows carry their workspace in full, so that a row is of use even when every other table is lost.
+    // Names, links and settings are sealed (`rest`). Op rows carry their workspace in full, so that a row is of use even when every other table is lost.
     // `op_by_workspace` ends in the rowid by itself: one workspace streams in insertion order.
     "CREATE TABLE op (
         seq INTEGER PRIMARY KEY, workspace BLOB NOT NULL, id BLOB NOT NULL, bytes BLOB NOT NULL
@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[
      CREATE UNIQUE INDEX op_by_id ON op (id, workspace);
      CREATE INDEX op_by_workspace ON op (workspace);
      CREATE TABLE workspace (
-        id BLOB PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL, created_ms INTEGER NOT NULL,
+        id BLOB PRIMARY KEY, name BLOB NOT NULL, description BLOB NOT NULL, created_ms INTEGER NOT NULL,
         updated_ms INTEGER NOT NULL, state INTEGER NOT NULL, summary BLOB NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE peer (
@@ -27,13 +27,7 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (workspace, device)
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE pending_join (
-        link TEXT PRIMARY KEY, workspace BLOB, since_ms INTEGER NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL
-     ) STRICT, WITHOUT ROWID;
-     CREATE TABLE invite (
-        workspace BLOB NOT NULL, invite BLOB NOT NULL, secret BLOB NOT NULL, PRIMARY KEY (workspace, invite)
-     ) STRICT, WITHOUT ROWID;
-     CREATE TABLE note (
-        workspace BLOB NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (workspace, key)
+        link BLOB PRIMARY KEY, workspace BLOB, since_ms INTEGER NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
 ];
@@ -43,8 +37,6 @@ pub(super) const SIDE_TABLES: &[(&str, &str)] = &[
     ("workspace", "id, name, description, created_ms, updated_ms, state, summary"),
     ("peer", "workspace, device, common, last_seen_ms"),
     ("pending_join", "link, workspace, since_ms, code, message"),
-    ("invite", "workspace, invite, secret"),
-    ("note", "workspace, key, value"),
     ("setting", "key, value"),
 ];
 

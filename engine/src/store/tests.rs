@@ -67,6 +67,7 @@ fn the_same_batch_twice_leaves_the_same_rows() {
 #[test]
 fn every_row_kind_reads_back_and_goes_with_its_workspace() {
     let store = Store::memory().unwrap();
+    store.unlock(&device(1));
     let row = WorkspaceRow {
         id: WS,
         name: "RNA".into(),
@@ -76,7 +77,6 @@ fn every_row_kind_reads_back_and_goes_with_its_workspace() {
         state: WorkspaceState::Pending,
         summary: vec![1],
     };
-    let note = |value| Write::Note { workspace: WS, key: "k".into(), value };
     let writes = vec![
         Write::Workspace(row.clone()),
         op(1),
@@ -90,8 +90,6 @@ fn every_row_kind_reads_back_and_goes_with_its_workspace() {
             code: "c".into(),
             message: "m".into(),
         },
-        Write::InviteSecret { workspace: WS, invite: [4; 32], secret: vec![5] },
-        note(Some(vec![6])),
         Write::Setting { key: "device".into(), value: Some(vec![7]) },
     ];
     store.commit_wait(Batch { writes }).unwrap();
@@ -100,14 +98,47 @@ fn every_row_kind_reads_back_and_goes_with_its_workspace() {
     assert_eq!(store.peers(&WS).unwrap(), [peer]);
     assert_eq!(store.last_seen(&WS).unwrap(), [([1; 32], 9)]);
     assert_eq!(store.pending_joins().unwrap()[0].code, "c");
-    assert_eq!(store.invite_secrets(&WS).unwrap(), [([4; 32], vec![5])]);
-    assert_eq!(store.note(&WS, "k").unwrap(), Some(vec![6]));
     store.commit_wait(Batch::one(Write::DeleteWorkspace(WS))).unwrap();
     assert!(store.workspaces().unwrap().is_empty() && store.peers(&WS).unwrap().is_empty());
-    assert!(store.pending_joins().unwrap().is_empty() && store.invite_secrets(&WS).unwrap().is_empty());
-    assert_eq!(store.note(&WS, "k").unwrap(), None);
+    assert!(store.pending_joins().unwrap().is_empty());
     assert_eq!(store.sizes(&WS).unwrap(), Sizes::default());
     assert_eq!(store.setting("device").unwrap(), Some(vec![7]), "the device outlives its workspaces");
+}
+
+#[test]
+fn names_links_and_settings_rest_sealed_and_open_with_the_device_key_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let secrets = ["canary-name", "canary-description", "canary-link", "canary-setting"];
+    let row = WorkspaceRow {
+        name: secrets[0].into(),
+        description: secrets[1].into(),
+        ..WorkspaceRow::found_again(WS, 1)
+    };
+    let (code, message) = (String::new(), String::new());
+    let join = Write::PendingJoin { link: secrets[2].into(), workspace: None, since_ms: 1, code, message };
+    let setting = Write::Setting { key: "name".into(), value: Some(secrets[3].into()) };
+    let store = Store::open(dir.path(), "test").unwrap();
+    let locked = store.commit_wait(Batch::one(Write::Workspace(row.clone())));
+    assert!(matches!(locked, Err(StoreError::NotSaved { .. })), "nothing is ever written in the clear");
+    store.unlock(&device(1));
+    store.commit_wait(Batch { writes: vec![Write::Workspace(row.clone()), join, setting] }).unwrap();
+    drop(store);
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let holds = |secret: &&str| bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+        assert!(!secrets.iter().any(holds));
+    }
+    for (seed, opens) in [(2, false), (1, true)] {
+        let store = Store::open(dir.path(), "test").unwrap();
+        store.unlock(&device(seed));
+        assert_eq!(store.workspaces().unwrap() == [row.clone()], opens);
+        assert_eq!(store.pending_joins().unwrap().len(), usize::from(opens));
+        assert_eq!(store.setting("name").unwrap().is_some(), opens);
+    }
+}
+
+fn device(seed: u8) -> DeviceKey {
+    DeviceKey::from_seed(&[seed; 32])
 }
 
 #[test]

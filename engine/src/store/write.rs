@@ -5,11 +5,12 @@
 //! frames whose sync failed are overwritten by the next commit instead of being taken for valid by a recovery.
 
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::disk::Place;
+use super::rest::{CLEAR_SETTING, RestKey};
 use super::{Committed, Job, StoreError};
 
 /// Payload bytes of one batch; larger work is split by the caller.
@@ -141,31 +142,6 @@ pub enum Write {
         /// The invitation link.
         link: String,
     },
-    /// Keeps what this device needs to honour an invitation that it issued.
-    InviteSecret {
-        /// Workspace id.
-        workspace: [u8; 32],
-        /// Invitation id.
-        invite: [u8; 32],
-        /// The secret, in the engine's encoding.
-        secret: Vec<u8>,
-    },
-    /// Forgets an invitation's secret.
-    DropInviteSecret {
-        /// Workspace id.
-        workspace: [u8; 32],
-        /// Invitation id.
-        invite: [u8; 32],
-    },
-    /// A local value of one workspace, never synced; `None` removes it.
-    Note {
-        /// Workspace id.
-        workspace: [u8; 32],
-        /// Name of the value.
-        key: String,
-        /// The value.
-        value: Option<Vec<u8>>,
-    },
     /// A value of this device; `None` removes it.
     Setting {
         /// Name of the value.
@@ -202,15 +178,8 @@ impl Write {
             Write::SyncPeer { common, .. } => common.len() * 32,
             Write::PendingJoin { link, code, message, .. } => link.len() + code.len() + message.len(),
             Write::DropPendingJoin { link } => link.len(),
-            Write::InviteSecret { secret, .. } => secret.len(),
-            Write::Note { key, value, .. } | Write::Setting { key, value } => {
-                key.len() + value.as_ref().map_or(0, Vec::len)
-            }
-            Write::Reindex
-            | Write::DropOp { .. }
-            | Write::DeleteWorkspace(_)
-            | Write::LastSeen { .. }
-            | Write::DropInviteSecret { .. } => 0,
+            Write::Setting { key, value } => key.len() + value.as_ref().map_or(0, Vec::len),
+            Write::Reindex | Write::DropOp { .. } | Write::DeleteWorkspace(_) | Write::LastSeen { .. } => 0,
         }
     }
 }
@@ -225,7 +194,7 @@ pub(super) enum Target {
 }
 
 /// The writer thread: ends when every sender is gone and the queue is empty.
-pub(super) fn run(mut target: Target, jobs: &Receiver<Job>) {
+pub(super) fn run(mut target: Target, jobs: &Receiver<Job>, rest: &OnceLock<RestKey>) {
     while let Ok(first) = jobs.recv() {
         let mut bytes = first.batch.bytes();
         let mut group = vec![first];
@@ -234,18 +203,18 @@ pub(super) fn run(mut target: Target, jobs: &Receiver<Job>) {
             bytes += next.batch.bytes();
             group.push(next);
         }
-        let result = commit(&mut target, &group);
+        let result = commit(&mut target, &group, rest.get());
         for job in group {
             (job.done)(result.clone().map(Committed));
         }
     }
 }
 
-fn commit(target: &mut Target, group: &[Job]) -> Result<(), StoreError> {
+fn commit(target: &mut Target, group: &[Job], rest: Option<&RestKey>) -> Result<(), StoreError> {
     match target {
         Target::Memory(shared) => {
             let mut connection = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            transact(&mut connection, group).map_err(not_saved)
+            transact(&mut connection, group, rest).map_err(not_saved)
         }
         Target::File { place, connection } => {
             let mut open = match connection.take() {
@@ -254,7 +223,7 @@ fn commit(target: &mut Target, group: &[Job]) -> Result<(), StoreError> {
                     place.connect().map_err(|e| StoreError::NotSaved { reason: e.to_string(), disk_full: false })?
                 }
             };
-            match transact(&mut open, group) {
+            match transact(&mut open, group, rest) {
                 Ok(()) => {
                     *connection = Some(open);
                     Ok(())
@@ -282,7 +251,7 @@ fn not_saved(error: rusqlite::Error) -> StoreError {
     StoreError::NotSaved { reason, disk_full: code == Some(ErrorCode::DiskFull) }
 }
 
-fn transact(connection: &mut Connection, group: &[Job]) -> rusqlite::Result<()> {
+fn transact(connection: &mut Connection, group: &[Job], rest: Option<&RestKey>) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     for job in group {
         // A damaged id stands in its row but not in the indexes, which would keep the row from going.
@@ -290,13 +259,17 @@ fn transact(connection: &mut Connection, group: &[Job]) -> rusqlite::Result<()> 
             transaction.execute_batch("REINDEX op")?;
         }
         for write in &job.batch.writes {
-            apply(&transaction, write)?;
+            apply(&transaction, write, rest)?;
         }
     }
     transaction.commit()
 }
 
-fn apply(db: &Connection, write: &Write) -> rusqlite::Result<()> {
+fn apply(db: &Connection, write: &Write, rest: Option<&RestKey>) -> rusqlite::Result<()> {
+    let seal = |column: &str, value: &[u8]| {
+        let locked = || rusqlite::Error::ToSqlConversionFailure("the device key is not known yet".into());
+        rest.map(|key| key.seal(column, value)).ok_or_else(locked)
+    };
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values).map(drop);
     match write {
         Write::Op { workspace, id, bytes } => append(db, workspace, id, bytes),
@@ -307,7 +280,15 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<()> {
         Write::Workspace(row) => run(
             "INSERT OR REPLACE INTO workspace (id, name, description, created_ms, updated_ms, state, summary)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![row.id, row.name, row.description, row.created_ms, row.updated_ms, row.state.to_number(), row.summary],
+            params![
+                row.id,
+                seal("name", row.name.as_bytes())?,
+                seal("description", row.description.as_bytes())?,
+                row.created_ms,
+                row.updated_ms,
+                row.state.to_number(),
+                row.summary
+            ],
         ),
         Write::DeleteWorkspace(id) => delete_workspace(db, id),
         Write::SyncPeer { workspace, device, common } => run(
@@ -322,24 +303,19 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<()> {
         ),
         Write::PendingJoin { link, workspace, since_ms, code, message } => run(
             "INSERT OR REPLACE INTO pending_join (link, workspace, since_ms, code, message) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![link, workspace, since_ms, code, message],
+            params![seal("link", link.as_bytes())?, workspace, since_ms, code, message],
         ),
-        Write::DropPendingJoin { link } => run("DELETE FROM pending_join WHERE link = ?1", params![link]),
-        Write::InviteSecret { workspace, invite, secret } => run(
-            "INSERT OR REPLACE INTO invite (workspace, invite, secret) VALUES (?1, ?2, ?3)",
-            params![workspace, invite, secret],
-        ),
-        Write::DropInviteSecret { workspace, invite } => {
-            run("DELETE FROM invite WHERE workspace = ?1 AND invite = ?2", params![workspace, invite])
-        }
-        Write::Note { workspace, key, value: Some(value) } => run(
-            "INSERT OR REPLACE INTO note (workspace, key, value) VALUES (?1, ?2, ?3)",
-            params![workspace, key, value],
-        ),
-        Write::Note { workspace, key, value: None } => {
-            run("DELETE FROM note WHERE workspace = ?1 AND key = ?2", params![workspace, key])
+        Write::DropPendingJoin { link } => {
+            run("DELETE FROM pending_join WHERE link = ?1", params![seal("link", link.as_bytes())?])
         }
         Write::Setting { key, value: Some(value) } => {
+            let sealed;
+            let value = if key == CLEAR_SETTING {
+                value
+            } else {
+                sealed = seal(key, value)?;
+                &sealed
+            };
             run("INSERT OR REPLACE INTO setting (key, value) VALUES (?1, ?2)", params![key, value])
         }
         Write::Setting { key, value: None } => run("DELETE FROM setting WHERE key = ?1", params![key]),
@@ -377,8 +353,6 @@ fn delete_workspace(db: &Connection, id: &[u8; 32]) -> rusqlite::Result<()> {
         "DELETE FROM op WHERE workspace = ?1",
         "DELETE FROM peer WHERE workspace = ?1",
         "DELETE FROM pending_join WHERE workspace = ?1",
-        "DELETE FROM invite WHERE workspace = ?1",
-        "DELETE FROM note WHERE workspace = ?1",
         "DELETE FROM workspace WHERE id = ?1",
     ] {
         db.prepare_cached(sql)?.execute([id])?;

@@ -22,6 +22,10 @@ fn genesis() -> Op {
     Op::sign(draft, &alice())
 }
 
+fn sealed(bytes: &[u8]) -> Sealed {
+    Sealed { key: KeyId([7; 32]), bytes: bytes.to_vec() }
+}
+
 fn edit(update: &[u8]) -> Op {
     let genesis = genesis();
     let draft = Draft {
@@ -31,7 +35,7 @@ fn edit(update: &[u8]) -> Op {
         prev: Some(genesis.id),
         deps: vec![],
         time_ms: NOW,
-        body: Body::Edit { adopts: vec![], part: Part::WHOLE, update: update.to_vec() },
+        body: Body::Edit { adopts: vec![], part: Part::WHOLE, update: sealed(update) },
     };
     Op::sign(draft, &alice())
 }

@@ -1,10 +1,10 @@
 //! Letting somebody in by a link, and what to tell who cannot come in.
 
-use super::{AuthorError, Output, Replica};
+use super::{Output, Replica, Unacceptable};
 use crate::identity::{DeviceKey, OpId};
 use crate::invitation::Redemption;
 use crate::judge::Role;
-use crate::op::{Body, Op};
+use crate::op::{Body, Draft, Op, SessionId};
 use crate::wire::Refusal;
 
 /// The answer to somebody who asks to be let in.
@@ -14,6 +14,39 @@ pub enum JoinAnswer {
     Admitted(OpId),
     /// Not by this link, not here, or not now.
     Refused(Refusal),
+}
+
+/// Why an op of one's own cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthorError {
+    /// What the session wrote last does not count any more; go on in a new one.
+    #[error("the session's last op does not count any more; a new session is needed")]
+    SessionOver,
+    /// The workspace is not known well enough yet.
+    #[error("the workspace's history has not arrived yet")]
+    NothingKnown,
+    /// There is no key that only members hold, and this device may not begin an epoch: an editor's has to.
+    #[error("somebody left since the last key was made; an editor has to make the next one")]
+    NoKey,
+    /// Members who may edit use a newer version: the workspace is read only here until this program is updated.
+    #[error("this workspace is edited in version {0} of the protocol; update this program to go on editing")]
+    Newer(u8),
+    /// The op would be refused by everybody.
+    #[error(transparent)]
+    Unacceptable(#[from] Unacceptable),
+}
+
+impl AuthorError {
+    /// A code that never changes meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SessionOver => "session_over",
+            Self::NothingKnown => "history_missing",
+            Self::NoKey => "no_key",
+            Self::Newer(_) => "newer_version",
+            Self::Unacceptable(_) => "not_acceptable",
+        }
+    }
 }
 
 impl Replica {
@@ -79,10 +112,29 @@ impl Replica {
         let admission = self.sign_admission(key, body, deps, now_ms, out).map_err(|e| match e {
             // Whether the link still holds may stand in what cannot be read here; somebody else may admit.
             AuthorError::Newer(_) => Refusal::NotAttester,
-            AuthorError::Unacceptable(_) | AuthorError::SessionOver | AuthorError::NothingKnown => Refusal::Malformed,
+            _ => Refusal::Malformed,
         })?;
         // Rule R17: an older link brings no removed member back, so an admission may leave it outside.
         if self.role(&redemption.device) == Role::None { Err(Refusal::Revoked) } else { Ok(admission) }
+    }
+
+    /// Signs an admission, which belongs to no session and names nothing but what it rests on (Rule R14).
+    fn sign_admission(
+        &mut self,
+        key: &DeviceKey,
+        body: Body,
+        deps: Vec<OpId>,
+        now_ms: u64,
+        out: &mut Vec<Output>,
+    ) -> Result<OpId, AuthorError> {
+        if let Some(version) = self.newer_version() {
+            return Err(AuthorError::Newer(version));
+        }
+        let (workspace, session) = (self.workspace, SessionId::NONE);
+        let op = Op::sign(Draft { workspace, session, seq: 0, prev: None, deps, time_ms: now_ms, body }, key);
+        let id = op.id;
+        self.insert(op, out)?;
+        Ok(id)
     }
 
     /// Who is a member keeps the admission that it came in by, however often it asks.

@@ -1,62 +1,93 @@
 //! Ops of one's own: on what they build, and how a session goes on.
 //!
-//! An honest op names the whole trusted frontier (Rule R7: it builds on nothing void). A session ends for good when
+//! What people write is sealed under a key that all members hold and nobody else; where there is none, or somebody lacks
+//! it, the shares that mend this go before. An honest op names the whole trusted frontier (Rule R7: it builds on nothing void). A session ends for good when
 //! its last op became void or lost a fork; the author then goes on in a new one.
 
 use std::collections::BTreeSet;
 
-use super::{Output, Replica, Unacceptable};
+use zeroize::Zeroizing;
+
+use super::opening::write_profile;
+use super::{AuthorError, Output, Replica};
 use crate::causal::Node;
 use crate::identity::{DeviceKey, OpId, WorkspaceId};
-use crate::op::{Body, Draft, MAX_DEPS, Op, SessionId, client_id};
+use crate::judge::Role;
+use crate::op::{Body, Draft, MAX_DEPS, Op, Part, SessionId, client_id, place, sealed_kind};
+use crate::sealing::EpochKey;
 
 /// A session of this device in this process. Never stored, never resumed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LocalSession {
     id: SessionId,
+    /// What the keys of its epochs and the randomness of its seals are made from.
+    secret: Zeroizing<[u8; 32]>,
     client: u64,
     tip: Option<(OpId, u64)>,
 }
 
+impl std::fmt::Debug for LocalSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LocalSession({:?}, {:?})", self.id, self.tip)
+    }
+}
+
+/// What is to be said: an op's body before its payload is sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saying {
+    /// A change of the document by a v1 update.
+    Edit { adopts: Vec<OpId>, part: Part, update: Vec<u8> },
+    /// How the author calls itself: name, colour as `#rrggbb`.
+    Profile { name: String, color: String },
+    /// A name for the state that the op has seen.
+    Version { name: String },
+    /// What is not sealed.
+    Plain(Body),
+}
+
+impl From<Body> for Saying {
+    fn from(body: Body) -> Self {
+        Self::Plain(body)
+    }
+}
+
+impl Saying {
+    /// Seals it under `key` for the place that an op of this kind with it will have (`op::place`).
+    pub fn seal(self, key: &EpochKey, place: impl Fn(u8) -> Vec<u8>) -> Body {
+        let seal = |kind, text: &[u8]| key.seal(&place(kind), text);
+        match self {
+            Self::Edit { adopts, part, update } => {
+                Body::Edit { adopts, part, update: seal(sealed_kind::EDIT, &update) }
+            }
+            Self::Profile { name, color } => {
+                Body::Profile(seal(sealed_kind::PROFILE, &write_profile(&name, &color)))
+            }
+            Self::Version { name } => Body::Version(seal(sealed_kind::VERSION, name.as_bytes())),
+            Self::Plain(body) => body,
+        }
+    }
+}
+
 impl LocalSession {
-    /// A new session; `nonce` must be random. It opens with its first op.
-    pub fn new(workspace: &WorkspaceId, key: &DeviceKey, nonce: [u8; 16]) -> Self {
-        let id = SessionId(nonce);
-        Self { id, client: client_id(workspace, &key.id(), &id), tip: None }
+    /// A new session; `seed` must be random and secret. It opens with its first op.
+    pub fn new(workspace: &WorkspaceId, key: &DeviceKey, seed: [u8; 32]) -> Self {
+        let mut id = SessionId::NONE;
+        id.0.copy_from_slice(&blake3::derive_key("omniscope 2026 session id", &seed)[..16]);
+        Self { id, secret: Zeroizing::new(seed), client: client_id(workspace, &key.id(), &id), tip: None }
+    }
+
+    fn next_seq(&self) -> u64 {
+        self.tip.map_or(0, |(_, seq)| seq + 1)
+    }
+
+    /// A secret for what its next op needs.
+    fn entropy(&self) -> [u8; 32] {
+        *blake3::keyed_hash(&self.secret, &self.next_seq().to_le_bytes()).as_bytes()
     }
 
     /// The client id that its document uses.
     pub fn client(&self) -> u64 {
         self.client
-    }
-}
-
-/// Why an op of one's own cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AuthorError {
-    /// What the session wrote last does not count any more; go on in a new one.
-    #[error("the session's last op does not count any more; a new session is needed")]
-    SessionOver,
-    /// The workspace is not known well enough yet.
-    #[error("the workspace's history has not arrived yet")]
-    NothingKnown,
-    /// Members who may edit use a newer version: the workspace is read only here until this program is updated.
-    #[error("this workspace is edited in version {0} of the protocol; update this program to go on editing")]
-    Newer(u8),
-    /// The op would be refused by everybody.
-    #[error(transparent)]
-    Unacceptable(#[from] Unacceptable),
-}
-
-impl AuthorError {
-    /// A code that never changes meaning.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::SessionOver => "session_over",
-            Self::NothingKnown => "history_missing",
-            Self::Newer(_) => "newer_version",
-            Self::Unacceptable(_) => "not_acceptable",
-        }
     }
 }
 
@@ -73,7 +104,7 @@ impl Replica {
             body: Body::Genesis { nonce },
         };
         let op = Op::sign(draft, key);
-        let mut replica = Self::new(op.workspace());
+        let mut replica = Self::for_device(op.workspace(), key);
         replica.insert(op, out).expect("a genesis of one's own is in order");
         replica
     }
@@ -87,14 +118,16 @@ impl Replica {
         &mut self,
         key: &DeviceKey,
         session: &mut LocalSession,
-        body: Body,
+        saying: impl Into<Saying>,
         now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<OpId, AuthorError> {
+        let saying = saying.into();
         if self.is_empty() {
             return Err(AuthorError::NothingKnown);
         }
-        if let Some(version) = self.newer_version().filter(|_| !self.takes_away(&body)) {
+        let takes_away = matches!(&saying, Saying::Plain(body) if self.takes_away(body));
+        if let Some(version) = self.newer_version().filter(|_| !takes_away) {
             return Err(AuthorError::Newer(version));
         }
         if let Some((tip, _)) = session.tip
@@ -108,7 +141,60 @@ impl Replica {
         while self.tops().len() > MAX_DEPS {
             self.append(key, session, Body::Join, now_ms, out)?;
         }
+        let body = match saying {
+            Saying::Plain(body) => body,
+            sealed => {
+                self.append_shares(key, session, false, now_ms, out)?;
+                let epoch_key = self.epoch_key().ok_or(AuthorError::NoKey)?;
+                let here = (self.workspace, key.id(), session.id, session.next_seq());
+                sealed.seal(&epoch_key, |kind| place(&here.0, &here.1, &here.2, here.3, kind))
+            }
+        };
         self.append(key, session, body, now_ms, out)
+    }
+
+    /// Signs the shares that are due so that every member, and nobody else, can read what is sealed from now on; none
+    /// if all is in order or this device may not. `afresh` begins an epoch in any case.
+    ///
+    /// # Errors
+    /// As `author`; `NoKey` if a key is missing that only an editor may make.
+    pub fn share_keys(
+        &mut self,
+        key: &DeviceKey,
+        session: &mut LocalSession,
+        afresh: bool,
+        now_ms: u64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), AuthorError> {
+        if !afresh && self.keys_in_order() || self.role(&key.id()) == Role::None {
+            return Ok(());
+        }
+        if session.tip.is_none() || self.tops().len() > MAX_DEPS {
+            self.author(key, session, Body::Join, now_ms, out)?;
+        }
+        self.append_shares(key, session, afresh, now_ms, out)?;
+        self.epoch_key().map(|_| ()).ok_or(AuthorError::NoKey)
+    }
+
+    fn append_shares(
+        &mut self,
+        key: &DeviceKey,
+        session: &mut LocalSession,
+        mut afresh: bool,
+        now_ms: u64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), AuthorError> {
+        let me = key.id();
+        while let Some(due) = self.keys.due(&self.judge, &self.workspace, &me, session.entropy(), afresh) {
+            let nothing_new = due.share.seals.is_empty() && due.share.older.is_empty();
+            if nothing_new {
+                break;
+            }
+            self.keys.keep(due.key);
+            self.append(key, session, Body::KeyShare(due.share), now_ms, out)?;
+            afresh = false;
+        }
+        Ok(())
     }
 
     /// What only takes rights away is safe without having read everything, and is how members who abuse version
@@ -134,7 +220,7 @@ impl Replica {
         let draft = Draft {
             workspace: self.workspace,
             session: session.id,
-            seq: session.tip.map_or(0, |(_, seq)| seq + 1),
+            seq: session.next_seq(),
             prev,
             deps: heads.filter(|id| Some(*id) != prev).take(MAX_DEPS).collect(),
             time_ms: now_ms,
@@ -144,25 +230,6 @@ impl Replica {
         let (id, seq) = (op.id, op.seq);
         self.insert(op, out)?;
         session.tip = Some((id, seq));
-        Ok(id)
-    }
-
-    /// Signs an admission, which belongs to no session and names nothing but what it rests on (Rule R14).
-    pub(super) fn sign_admission(
-        &mut self,
-        key: &DeviceKey,
-        body: Body,
-        deps: Vec<OpId>,
-        now_ms: u64,
-        out: &mut Vec<Output>,
-    ) -> Result<OpId, AuthorError> {
-        if let Some(version) = self.newer_version() {
-            return Err(AuthorError::Newer(version));
-        }
-        let (workspace, session) = (self.workspace, SessionId::NONE);
-        let op = Op::sign(Draft { workspace, session, seq: 0, prev: None, deps, time_ms: now_ms, body }, key);
-        let id = op.id;
-        self.insert(op, out)?;
         Ok(id)
     }
 
@@ -192,7 +259,6 @@ impl Replica {
     ///
     /// # Errors
     /// The gate's reason.
-    #[cfg(feature = "document")]
     pub fn check_own(&self, session: &LocalSession, update: &crate::gate::Update) -> Result<(), crate::gate::Refusal> {
         self.sessions.check(update, session.client, &self.tops(), &self.judge)
     }

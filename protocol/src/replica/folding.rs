@@ -6,19 +6,8 @@
 use super::Replica;
 use crate::causal::Node;
 use crate::identity::{DeviceId, OpId};
-use crate::op::{Body, Op};
 
 impl Replica {
-    /// The gate (Rule R27). What it refuses is inert; the session remembers it.
-    pub(super) fn check_content(&mut self, op: &Op, node: Node) {
-        if let Body::Edit { update, part, .. } = &op.body
-            && self.known[node.index()].edit
-            && !self.sessions.is_lost(node)
-        {
-            self.sessions.gate(op, node, *part, update, &self.judge);
-        }
-    }
-
     /// Of edits that are accepted, those that are folded: in order, each group where its last part stands (Rule R28).
     pub(super) fn folds<'a>(&'a self, accepted: impl Iterator<Item = Node> + 'a) -> impl Iterator<Item = OpId> + 'a {
         let counts = |n: &Node| !self.sessions.is_lost(*n);

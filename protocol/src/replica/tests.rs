@@ -14,7 +14,8 @@ use super::*;
 use crate::codec::Writer;
 use crate::identity::DeviceKey;
 use crate::judge::Role;
-use crate::op::{Draft, Part};
+use crate::op::{Draft, Part, place};
+use crate::sealing::EpochKey;
 
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
@@ -52,14 +53,17 @@ impl Peer {
     }
 
     fn around(who: u8, replica: Replica) -> Self {
-        let session = LocalSession::new(&replica.workspace(), &key(who), [who; 16]);
+        let session = LocalSession::new(&replica.workspace(), &key(who), [who; 32]);
         let (log, folded) = (Vec::new(), Vec::new());
+        let mut replica = replica;
+        // What is forged is sealed, too.
+        replica.keys.keep(forged_key());
         Self { key: key(who), replica, session, clock: 0, log, folded, rebuilds: 0 }
     }
 
     /// A device that has heard of everything that `other` holds.
     fn beside(who: u8, other: &Peer) -> Self {
-        let mut peer = Self::around(who, Replica::new(other.replica.workspace()));
+        let mut peer = Self::around(who, Replica::for_device(other.replica.workspace(), &key(who)));
         peer.hear(other);
         peer
     }
@@ -89,15 +93,23 @@ impl Peer {
         assert!(self.folded.iter().all(|id| self.replica.is_folded(id)));
     }
 
-    fn try_say(&mut self, body: Body) -> Result<OpId, AuthorError> {
+    fn try_say(&mut self, body: impl Into<Saying>) -> Result<OpId, AuthorError> {
         let mut out = Vec::new();
         let result = self.replica.author(&self.key, &mut self.session, body, NOW_MS, &mut out);
         self.carry_out(out);
         result
     }
 
-    fn say(&mut self, body: Body) -> OpId {
+    fn say(&mut self, body: impl Into<Saying>) -> OpId {
         self.try_say(body).unwrap()
+    }
+
+    /// What a driver does after it changed who is a member.
+    fn share_keys(&mut self) {
+        let mut out = Vec::new();
+        // Who may not make a key leaves it to others.
+        let _ = self.replica.share_keys(&self.key, &mut self.session, false, NOW_MS, &mut out);
+        self.carry_out(out);
     }
 
     /// Sets a key of `meta`.
@@ -106,16 +118,18 @@ impl Peer {
         self.say(body)
     }
 
-    fn set(&mut self, key: &str, part: Part) -> Body {
+    fn set(&mut self, key: &str, part: Part) -> Saying {
         let update = set_meta(self.session.client(), self.clock, key);
         self.clock += 1;
-        Body::Edit { adopts: Vec::new(), part, update }
+        Saying::Edit { adopts: Vec::new(), part, update }
     }
 
     fn grant(&mut self, who: u8, role: Role) -> OpId {
         let me = self.replica.members().into_iter().find(|m| m.author == self.key.id().0).unwrap();
         let cap = OpId(*self.replica.judge().id(me.grant));
-        self.say(Body::SetRole { subject: id(who), role, cap })
+        let grant = self.say(Body::SetRole { subject: id(who), role, cap });
+        self.share_keys();
+        grant
     }
 
     fn take(&mut self, op: &Op) -> Result<Received, Unacceptable> {
@@ -141,7 +155,7 @@ impl Peer {
 
     /// A new session, as after a restart.
     fn restart(&mut self, nonce: u8) {
-        self.session = LocalSession::new(&self.replica.workspace(), &self.key, [nonce; 16]);
+        self.session = LocalSession::new(&self.replica.workspace(), &self.key, [nonce; 32]);
         self.clock = 0;
     }
 }
@@ -171,14 +185,21 @@ fn set_again(client: u64, clock: u64, before: (u64, u64)) -> Vec<u8> {
 }
 
 /// Signs an op as it stands, in order or not.
-fn forge(who: u8, workspace: WorkspaceId, nonce: u8, seq: u64, before: &[OpId], body: Body) -> Op {
+fn forge(who: u8, workspace: WorkspaceId, nonce: u8, seq: u64, before: &[OpId], saying: impl Into<Saying>) -> Op {
+    let session = SessionId([nonce; 16]);
+    let body = saying.into().seal(&forged_key(), |kind| place(&workspace, &id(who), &session, seq, kind));
     let prev = (seq > 0).then(|| before[0]);
     let deps = before[usize::from(seq > 0)..].to_vec();
-    Op::sign(Draft { workspace, session: SessionId([nonce; 16]), seq, prev, deps, time_ms: NOW_MS, body }, &key(who))
+    Op::sign(Draft { workspace, session, seq, prev, deps, time_ms: NOW_MS, body }, &key(who))
 }
 
-fn whole(update: Vec<u8>) -> Body {
-    Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
+/// A key that everybody here knows, though no share names it.
+fn forged_key() -> EpochKey {
+    EpochKey::new([99; 32])
+}
+
+fn whole(update: Vec<u8>) -> Saying {
+    Saying::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
 }
 
 /// Everything that peers who hold the same ops must agree on.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::identity::KeyId;
 
 fn redemption() -> Redemption {
     let (bob, link) = (DeviceKey::from_seed(&[2; 32]), DeviceKey::from_seed(&[3; 32]));
@@ -36,7 +37,7 @@ fn gossip() -> Vec<Gossip> {
     vec![
         Gossip::Ops(vec![vec![1].into()]),
         Gossip::Announce(vec![OpId([1; 32])]),
-        note(NoteContent::Presence(vec![1, 2])),
+        note(NoteContent::Presence(Sealed { key: KeyId([3; 32]), bytes: vec![1, 2] })),
         note(NoteContent::Heads(vec![OpId([1; 32])])),
         note(NoteContent::Near(vec![alice.id()])),
     ]

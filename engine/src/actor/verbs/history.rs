@@ -140,6 +140,7 @@ fn entry_json(space: &Workspace, entry: &Entry) -> Value {
 fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
     let bytes = space.op_bytes(store, std::slice::from_ref(op)).pop();
     let Some(Ok(op)) = bytes.map(|bytes| Op::decode_trusted(&bytes)) else { return ("", Value::Null) };
+    let text = space.replica.open(&op);
     match op.body {
         Body::Genesis { .. } => ("founded", Value::Null),
         Body::SetRole { subject, role, .. } => {
@@ -149,8 +150,16 @@ fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
         Body::RevokeInvite { .. } => ("revoked", Value::Null),
         Body::Admit { redemption, .. } => ("joined", json!({"subject": space.person_json(&redemption.device)})),
         Body::Leave => ("left", Value::Null),
-        Body::Version { name } => ("version", json!({"version": op.id.to_string(), "name": name})),
-        Body::Open | Body::Profile { .. } | Body::Join | Body::Edit { .. } | Body::Newer { .. } => ("", Value::Null),
+        Body::Version(_) => {
+            let name = text.and_then(|text| String::from_utf8(text).ok());
+            ("version", json!({"version": op.id.to_string(), "name": name}))
+        }
+        Body::Open
+        | Body::Profile(_)
+        | Body::Join
+        | Body::Edit { .. }
+        | Body::KeyShare(_)
+        | Body::Newer { .. } => ("", Value::Null),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use omniscope_protocol::identity::WorkspaceId;
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::Body;
+use omniscope_protocol::replica::Saying;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ impl Actor {
                 let (id, name) = (self.find(&workspace)?, check_name(&name)?);
                 self.require(&id, Role::Editor)?;
                 self.flush(&id, u64::MAX);
-                let version = self.say(&id, Body::Version { name: name.clone() })?;
+                let version = self.say(&id, Saying::Version { name: name.clone() })?;
                 Ok(json!({"version": version.to_string(), "name": name}))
             }
             "list" => {

@@ -47,6 +47,8 @@ enum Inert {
     Bytes(#[from] GateError),
     #[error(transparent)]
     Content(#[from] Refusal),
+    #[error("its key is not known here, or it was sealed for another place")]
+    Shut,
     #[error("an earlier edit of the session was refused")]
     Session,
     #[error("the edit is not the next part of the group that its session has begun")]
@@ -86,9 +88,18 @@ impl Sessions {
         }
     }
 
-    /// Judges the update of an op that is in the log and not lost, and takes it into the index if it passes. The
-    /// verdict rests on the update and on the op's past (Rule R27), so it is the same in every order of arrival.
-    pub(in crate::replica) fn gate(&mut self, op: &Op, node: Node, part: Part, bytes: &[u8], judge: &Judge) {
+    /// Forgets what everybody wrote and what the gate said of it, to begin again at the first op.
+    pub(in crate::replica) fn forget_content(&mut self) {
+        self.index = crate::gate::Index::default();
+        for session in &mut self.sessions {
+            session.content = Content::default();
+        }
+    }
+
+    /// Judges the update of an op that is in the log and not lost, and takes it into the index if it passes; `bytes` is
+    /// none where it cannot be opened. The verdict rests on the update and on the op's past (Rule R27), so it is the
+    /// same in every order of arrival, once all can be opened.
+    pub(in crate::replica) fn gate(&mut self, op: &Op, node: Node, part: Part, bytes: Option<&[u8]>, judge: &Judge) {
         let number = self.places[node.index()].session as usize;
         let verdict = self.judge_update(op, node, part, bytes, judge, number);
         let content = &mut self.sessions[number].content;
@@ -108,10 +119,11 @@ impl Sessions {
         op: &Op,
         node: Node,
         part: Part,
-        bytes: &[u8],
+        bytes: Option<&[u8]>,
         judge: &Judge,
         number: usize,
     ) -> Result<Update, Inert> {
+        let bytes = bytes.ok_or(Inert::Shut)?;
         let content = &self.sessions[number].content;
         if content.refused.is_some() {
             return Err(Inert::Session);

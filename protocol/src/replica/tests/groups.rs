@@ -111,7 +111,7 @@ fn a_fork_inside_a_group_counts_as_any_other() {
     let workspace = bob.replica.workspace();
     let client = crate::op::client_id(&workspace, &id(BOB), &SessionId([40; 16]));
     let edit = |seq: u64, before: &Op, key: &str, part| {
-        let body = Body::Edit { adopts: Vec::new(), part, update: set_meta(client, seq - 1, key) };
+        let body = Saying::Edit { adopts: Vec::new(), part, update: set_meta(client, seq - 1, key) };
         forge(BOB, workspace, 40, seq, &[before.id], body)
     };
     let opening = forge(BOB, workspace, 40, 0, &bob.heads(), Body::Open);

@@ -1,0 +1,255 @@
+//! The epoch keys of a workspace: which ones this device can open, who holds them, and under which one is sealed.
+//!
+//! A key's **holders** are the authors of the shares that name it and the devices that those seal it to. Sealed is only
+//! under a key that an editor or owner named and whose holders are all members by all known ops, so nothing is ever
+//! encrypted to somebody whom the author knows to be removed; among several such keys the deepest counts, so concurrent
+//! rotations settle without a further one. Shares by who was cut there (Rule R11) count for nobody; what they seal may
+//! still be opened. Where no key is left, an editor begins an epoch; members who lack the key are sealed to, and keys
+//! that it does not lead to yet are wrapped under it, so that a newcomer reads all history from one seal.
+//!
+//! Deliberately absent: signing and placing the shares (`authoring`), the ciphers (`sealing`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::causal::Node;
+use crate::identity::{DeviceId, DeviceKey, KeyId, WorkspaceId};
+use crate::judge::{Judge, Role};
+use crate::op::{KeyShare, MAX_SEALS, MAX_WRAPPED, Op, Seal, Sealed, Wrapped};
+use crate::sealing::EpochKey;
+
+/// What is known of one key.
+#[derive(Debug, Default)]
+struct Epoch {
+    secret: Option<EpochKey>,
+    /// Every share that names it: where it stands, and who it is sealed to.
+    shares: Vec<(Node, Vec<DeviceId>)>,
+    /// Keys that it was proven to lead to.
+    leads_to: BTreeSet<KeyId>,
+    /// Keys that it is said to wrap, until it is known itself.
+    unproven: Vec<Wrapped>,
+}
+
+/// What has to be shared before something can be sealed.
+#[derive(Debug, Clone, Default)]
+struct Care {
+    /// The key to seal under; none if an editor must begin an epoch.
+    current: Option<KeyId>,
+    /// Members who lack it.
+    lacking: Vec<DeviceId>,
+    /// Known keys that it does not lead to.
+    astray: Vec<KeyId>,
+}
+
+/// The keys of one workspace, on one device.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// Who opens seals here; none on a device that only looks on.
+    device: Option<DeviceKey>,
+    epochs: BTreeMap<KeyId, Epoch>,
+    care: Option<Care>,
+}
+
+/// A share to be signed, and the key it is about.
+pub(super) struct Due {
+    pub(super) share: KeyShare,
+    pub(super) key: EpochKey,
+}
+
+impl Keys {
+    pub(super) fn of(device: &DeviceKey) -> Self {
+        Self { device: Some(device.clone()), ..Self::default() }
+    }
+
+    /// Opens what a share holds for this device, wherever it stands. True if a key became known.
+    pub(super) fn learn(&mut self, workspace: &WorkspaceId, share: &KeyShare) -> bool {
+        let epoch = self.epochs.entry(share.key).or_default();
+        epoch.unproven.extend_from_slice(&share.older);
+        let known = epoch.secret.is_some();
+        if !known && let Some(device) = &self.device {
+            let me = device.id();
+            let seal = share.seals.binary_search_by_key(&me, |s| s.device).ok().map(|at| &share.seals[at]);
+            epoch.secret = seal.and_then(|seal| EpochKey::unseal(workspace, share.key, seal, device));
+        }
+        self.unwrap_from(share.key) || !known && self.knows(&share.key)
+    }
+
+    /// Takes in a key made here.
+    pub(super) fn keep(&mut self, key: EpochKey) {
+        let epoch = self.epochs.entry(key.id()).or_default();
+        epoch.secret = Some(key);
+    }
+
+    /// Opens all that a key leads to. True if another key became known.
+    fn unwrap_from(&mut self, key: KeyId) -> bool {
+        let mut learned = false;
+        let mut waiting = vec![key];
+        while let Some(id) = waiting.pop() {
+            let Some(epoch) = self.epochs.get_mut(&id) else { continue };
+            let Some(secret) = epoch.secret.clone() else { continue };
+            for wrapped in std::mem::take(&mut epoch.unproven) {
+                let Some(older) = secret.unwrap_key(&wrapped) else { continue };
+                self.epochs.entry(id).or_default().leads_to.insert(older.id());
+                let older_epoch = self.epochs.entry(older.id()).or_default();
+                if older_epoch.secret.is_none() {
+                    waiting.push(older.id());
+                    older_epoch.secret = Some(older);
+                    learned = true;
+                }
+            }
+        }
+        learned
+    }
+
+    /// Notes a share that is in the log now. True if a key became known by it.
+    pub(super) fn note(&mut self, op: &Op, share: &KeyShare, node: Node) -> bool {
+        let learned = self.learn(&op.workspace(), share);
+        let recipients = share.seals.iter().map(|s| s.device).collect();
+        self.epochs.entry(share.key).or_default().shares.push((node, recipients));
+        self.care = None;
+        learned
+    }
+
+    /// Roles changed: who may hold what has to be looked at again.
+    pub(super) fn forget_care(&mut self) {
+        self.care = None;
+    }
+
+    /// Whether what is sealed under a key can be opened here.
+    pub(super) fn knows(&self, key: &KeyId) -> bool {
+        self.epochs.get(key).is_some_and(|e| e.secret.is_some())
+    }
+
+    /// Opens a sealed text; none while its key is not known, or if it was made for another place.
+    pub(super) fn open(&self, place: &[u8], sealed: &Sealed) -> Option<Vec<u8>> {
+        self.epochs.get(&sealed.key)?.secret.as_ref()?.open(place, sealed)
+    }
+
+    /// The key to seal under, if there is one.
+    pub(super) fn current(&mut self, judge: &Judge) -> Option<&EpochKey> {
+        let current = self.care(judge).current?;
+        self.epochs.get(&current)?.secret.as_ref()
+    }
+
+    /// Whether there is nothing to share.
+    pub(super) fn in_order(&mut self, judge: &Judge) -> bool {
+        let care = self.care(judge);
+        care.current.is_some() && care.lacking.is_empty() && care.astray.is_empty()
+    }
+
+    fn care(&mut self, judge: &Judge) -> &Care {
+        if self.care.is_none() {
+            self.care = Some(self.look(judge));
+        }
+        self.care.get_or_insert_default()
+    }
+
+    fn look(&self, judge: &Judge) -> Care {
+        let members: BTreeSet<DeviceId> = judge.members().iter().map(|m| DeviceId(m.author)).collect();
+        let mut best: Option<(u32, KeyId, BTreeSet<DeviceId>)> = None;
+        for (id, epoch) in &self.epochs {
+            if epoch.secret.is_none() {
+                continue;
+            }
+            let Some((depth, holders)) = epoch.holders(judge) else { continue };
+            let deeper = best.as_ref().is_none_or(|(d, k, _)| (*d, *k) < (depth, *id));
+            if deeper && holders.is_subset(&members) {
+                best = Some((depth, *id, holders));
+            }
+        }
+        let current = best.as_ref().map(|(_, id, _)| *id);
+        let holders = best.map(|(_, _, holders)| holders).unwrap_or_default();
+        Care {
+            current,
+            lacking: members.difference(&holders).filter(|d| d.agreement_key().is_some()).copied().collect(),
+            astray: self.astray(current),
+        }
+    }
+
+    /// Known keys from which all others can be opened that `current` does not lead to; the newest first.
+    fn astray(&self, current: Option<KeyId>) -> Vec<KeyId> {
+        let mut reached = BTreeSet::new();
+        self.reach(&mut reached, current);
+        let known = self.epochs.iter().filter(|(_, e)| e.secret.is_some());
+        let mut known: Vec<_> = known.map(|(id, e)| (e.shares.first().map(|(node, _)| *node), *id)).collect();
+        known.sort_unstable_by(|a, b| b.cmp(a));
+        let mut astray = Vec::new();
+        for (_, id) in known {
+            if self.reach(&mut reached, Some(id)) {
+                astray.push(id);
+            }
+        }
+        astray
+    }
+
+    /// Adds all that a key leads to; false if it was there.
+    fn reach(&self, reached: &mut BTreeSet<KeyId>, key: Option<KeyId>) -> bool {
+        let mut waiting: Vec<KeyId> = key.into_iter().filter(|id| reached.insert(*id)).collect();
+        let added = !waiting.is_empty();
+        while let Some(id) = waiting.pop() {
+            let older = self.epochs.get(&id).into_iter().flat_map(|e| &e.leads_to);
+            waiting.extend(older.filter(|id| reached.insert(**id)));
+        }
+        added
+    }
+
+    /// The next share that `me` has to sign so that everybody can read what is sealed; none if there is nothing to
+    /// share, or nothing that `me` may. `entropy` must be secret and used for one share only; `afresh` begins an epoch
+    /// even though the current one would do.
+    pub(super) fn due(
+        &mut self,
+        judge: &Judge,
+        workspace: &WorkspaceId,
+        me: &DeviceId,
+        entropy: [u8; 32],
+        afresh: bool,
+    ) -> Option<Due> {
+        let mut care = self.care(judge).clone();
+        if judge.role(&me.0) == Role::None {
+            return None;
+        }
+        let current = care.current.filter(|_| !afresh).and_then(|id| self.epochs.get(&id)?.secret.clone());
+        let key = match current {
+            Some(_) if care.lacking.is_empty() && care.astray.is_empty() => return None,
+            Some(key) => key,
+            None if judge.role(&me.0) < Role::Editor => return None,
+            None => {
+                let members = judge.members();
+                let members = members.iter().map(|m| DeviceId(m.author)).filter(|d| d.agreement_key().is_some());
+                care.lacking = members.collect();
+                // Oneself first: whoever begins an epoch must find its key again after a restart.
+                care.lacking.sort_unstable_by_key(|d| (d != me, *d));
+                care.astray.extend(care.current);
+                EpochKey::new(blake3::derive_key("omniscope 2026 epoch key", &entropy))
+            }
+        };
+        let seal = |device: &DeviceId| key.seal_to(workspace, device, &entropy);
+        let mut seals: Vec<Seal> = care.lacking.iter().take(MAX_SEALS).filter_map(seal).collect();
+        seals.sort_unstable_by_key(|s| s.device);
+        let older = care.astray.iter().take(MAX_WRAPPED).filter_map(|id| self.epochs.get(id)?.secret.as_ref());
+        let mut older: Vec<Wrapped> = older.map(|older| key.wrap(older)).collect();
+        older.sort_unstable_by_key(|w| w.key);
+        Some(Due { share: KeyShare { key: key.id(), seals, older }, key })
+    }
+}
+
+impl Epoch {
+    /// How deep an editor named the key first, and who holds it by all shares that count; none if no editor named it.
+    fn holders(&self, judge: &Judge) -> Option<(u32, BTreeSet<DeviceId>)> {
+        let mut holders = BTreeSet::new();
+        let mut depth = None;
+        for (node, recipients) in &self.shares {
+            let author = judge.author(*node);
+            let role = judge.role_at(&author, *node);
+            if role == Role::None {
+                continue;
+            }
+            if role >= Role::Editor {
+                let here = judge.causal().depth(*node);
+                depth = Some(depth.map_or(here, |d: u32| d.min(here)));
+            }
+            holders.insert(DeviceId(author));
+            holders.extend(recipients.iter().copied());
+        }
+        depth.map(|depth| (depth, holders))
+    }
+}

@@ -1,0 +1,144 @@
+//! What a device that has keys makes of sealed ops: edits for the gate, names of people and versions.
+//!
+//! Deliberately absent in programs without documents (feature `document`).
+
+use super::{Output, Profile, Replica, Version};
+use crate::causal::Node;
+use crate::codec::{CodecError, Reader, Writer};
+use crate::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
+use crate::op::{Body, KeyShare, MAX_NAME_BYTES, Op, Sealed};
+use crate::sealing::EpochKey;
+
+/// Devices whose profile is kept; others are shown by their id.
+const MAX_PROFILES: usize = 4096;
+
+/// The text of a profile op.
+pub(super) fn write_profile(name: &str, color: &str) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.str(name).str(color);
+    w.into_bytes()
+}
+
+fn read_profile(text: &[u8]) -> Result<(String, String), CodecError> {
+    let mut r = Reader::new(text);
+    let profile = (r.str("name", MAX_NAME_BYTES)?.to_owned(), r.str("colour", 7)?.to_owned());
+    r.finish()?;
+    Ok(profile)
+}
+
+/// What a note's sealed text is bound to.
+fn note_place(workspace: &WorkspaceId, device: &DeviceId) -> Vec<u8> {
+    [&workspace.0[..], &device.0, b"note"].concat()
+}
+
+impl Replica {
+    /// A replica that knows nothing of `workspace` yet, on a device that opens what is sealed to it.
+    pub fn for_device(workspace: WorkspaceId, device: &DeviceKey) -> Self {
+        Self { keys: super::keys::Keys::of(device), ..Self::new(workspace) }
+    }
+
+    /// Takes the keys out of a share before its place in the log comes: what a log holds can be opened as it is loaded.
+    pub fn learn(&mut self, share: &KeyShare) {
+        self.keys.learn(&self.workspace, share);
+    }
+
+    /// The text of a sealed op; none while its key is not known here, or if it was sealed for another place.
+    pub fn open(&self, op: &Op) -> Option<Vec<u8>> {
+        self.keys.open(&op.place(), op.sealed()?)
+    }
+
+    /// The key that is sealed under now; none if there is none whose holders are all members.
+    pub fn epoch_key(&mut self) -> Option<EpochKey> {
+        self.keys.current(&self.judge).cloned()
+    }
+
+    /// Whether everybody has the key that is sealed under now; if not, `share_keys` is due.
+    pub fn keys_in_order(&mut self) -> bool {
+        self.is_empty() || self.keys.in_order(&self.judge)
+    }
+
+    /// How many keys are not known here under which ops of the log are sealed.
+    pub fn shut_keys(&self) -> usize {
+        self.shut.len()
+    }
+
+    /// Seals what a note of this device says; none while there is no key.
+    pub fn seal_note(&mut self, device: &DeviceId, text: &[u8]) -> Option<Sealed> {
+        let place = note_place(&self.workspace, device);
+        Some(self.keys.current(&self.judge)?.seal(&place, text))
+    }
+
+    /// Opens what a note of `device` says.
+    pub fn open_note(&self, device: &DeviceId, sealed: &Sealed) -> Option<Vec<u8>> {
+        self.keys.open(&note_place(&self.workspace, device), sealed)
+    }
+
+    /// Opens an op that was just taken into the log.
+    pub(super) fn note_content(&mut self, op: &Op, node: Node, out: &mut Vec<Output>) {
+        if self.known[node.index()].unread > 0 {
+            return;
+        }
+        if let Body::KeyShare(share) = &op.body
+            && self.keys.note(op, share, node)
+            && self.shut.iter().any(|key| self.keys.knows(key))
+        {
+            out.push(Output::Unlocked);
+        }
+        self.read_content(op, node, out);
+    }
+
+    /// Reads the whole log once more, now that there are keys for what was shut. `fetch` gives the bytes of an op.
+    pub fn reopen(&mut self, mut fetch: impl FnMut(&OpId) -> Option<Op>, out: &mut Vec<Output>) {
+        self.sessions.forget_content();
+        self.shut.clear();
+        self.versions.clear();
+        for index in 0..self.known.len() {
+            let node = Node(index as u32);
+            if self.known[index].sealed
+                && let Some(op) = fetch(&OpId(*self.judge.id(node)))
+            {
+                self.read_content(&op, node, out);
+            }
+        }
+    }
+
+    fn read_content(&mut self, op: &Op, node: Node, out: &mut Vec<Output>) {
+        let Some(sealed) = op.sealed() else { return };
+        let text = self.keys.open(&op.place(), sealed);
+        if text.is_none() && !self.keys.knows(&sealed.key) {
+            self.shut.insert(sealed.key);
+        }
+        let text = text.as_deref();
+        match &op.body {
+            // The gate (Rule R27). What it refuses, or cannot see, is inert; the session remembers it.
+            Body::Edit { part, .. } if !self.sessions.is_lost(node) => {
+                self.sessions.gate(op, node, *part, text, &self.judge);
+            }
+            Body::Profile(_) => {
+                if let Some(Ok((name, color))) = text.map(read_profile) {
+                    self.note_profile(op, node, name, color, out);
+                }
+            }
+            Body::Version(_) => {
+                let name = text.and_then(|t| std::str::from_utf8(t).ok()).filter(|n| n.len() <= MAX_NAME_BYTES);
+                if let Some(name) = name {
+                    let version =
+                        Version { id: op.id, name: name.to_owned(), author: op.author, time_ms: op.time_ms };
+                    self.versions.push((node, version));
+                    out.push(Output::VersionNamed(op.id));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_profile(&mut self, op: &Op, node: Node, name: String, color: String, out: &mut Vec<Output>) {
+        let rank = (self.judge.causal().depth(node), op.id);
+        let newer = self.profiles.get(&op.author).is_none_or(|p| p.rank < rank);
+        let room = self.profiles.len() < MAX_PROFILES || self.profiles.contains_key(&op.author);
+        if newer && room {
+            self.profiles.insert(op.author, Profile { name, color, rank });
+            out.push(Output::ProfileChanged(op.author));
+        }
+    }
+}
