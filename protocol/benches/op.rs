@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use omniscope_protocol::identity::DeviceKey;
-use omniscope_protocol::op::{Body, Op};
-use omniscope_protocol::replica::{LocalSession, Output, Replica};
+use omniscope_protocol::op::Op;
+use omniscope_protocol::replica::{LocalSession, Output, Replica, Saying};
 
 /// The ops of a workspace whose founder named `count` versions, oldest first.
 fn history(count: usize) -> (Replica, Vec<Arc<[u8]>>) {
     let key = DeviceKey::from_seed(&[1; 32]);
     let mut out = Vec::new();
     let mut replica = Replica::found(&key, [1; 16], 0, &mut out);
-    let mut session = LocalSession::new(&replica.workspace(), &key, [2; 16]);
+    let mut session = LocalSession::new(&replica.workspace(), &key, [2; 32]);
     for n in 0..count {
-        let body = Body::Version { name: format!("version {n}") };
+        let body = Saying::Version { name: format!("version {n}") };
         replica.author(&key, &mut session, body, n as u64, &mut out).unwrap();
     }
     let ops = out.into_iter().filter_map(|o| if let Output::Persist(op) = o { Some(op.bytes) } else { None });
@@ -31,11 +31,11 @@ fn op(c: &mut Criterion) {
     group.bench_function("sign and take in", |b| {
         let key = DeviceKey::from_seed(&[1; 32]);
         let (mut replica, _) = history(0);
-        let mut session = LocalSession::new(&replica.workspace(), &key, [3; 16]);
+        let mut session = LocalSession::new(&replica.workspace(), &key, [3; 32]);
         let mut out = Vec::new();
         b.iter(|| {
             out.clear();
-            replica.author(&key, &mut session, Body::Version { name: "v".into() }, 0, &mut out).unwrap()
+            replica.author(&key, &mut session, Saying::Version { name: "v".into() }, 0, &mut out).unwrap()
         });
     });
     let (replica, ops) = history(1_000);

@@ -60,6 +60,13 @@ pub struct SessionId(pub [u8; 16]);
 impl SessionId {
     /// What ops outside any session carry.
     pub const NONE: Self = Self([0; 16]);
+
+    /// The session that a secret seed stands for.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        let mut id = Self::NONE;
+        id.0.copy_from_slice(&blake3::derive_key("omniscope 2026 session id", seed)[..16]);
+        id
+    }
 }
 
 /// The yrs and Yjs client id that all structs of a session carry: the low 53 bits of a hash of workspace and session,

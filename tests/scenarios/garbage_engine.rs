@@ -13,6 +13,9 @@ use omniscope_engine::store::{DATABASE_FILE, Store};
 use omniscope_engine::{DocumentMessage, DocumentSink, Engine, Options};
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::invitation::{Link, Redemption};
+use omniscope_protocol::op::Op;
+use omniscope_protocol::replica::Replica;
+use omniscope_protocol::sealing::EpochKey;
 use omniscope_protocol::wire::{Gossip, Note, NoteContent, Request, Response, topic};
 use omniscope_tests::log::ops_in;
 use omniscope_tests::net_node::NetNode;
@@ -88,6 +91,15 @@ async fn ana_and_a_hostile_member(folder: &std::path::Path) -> (Peer, String, Ne
     (ana, ws, node, device)
 }
 
+/// The key that members seal under, as Ben has it from the log.
+fn epoch_key_of_ben(id: WorkspaceId, ops: &[Op]) -> EpochKey {
+    let mut replica = Replica::for_device(id, &key_of("Ben"));
+    for op in ops {
+        replica.receive(&op.bytes, &mut Vec::new()).unwrap();
+    }
+    replica.epoch_key().expect("Ben is a member")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_from_a_connected_member_changes_nothing() {
     let mut rng = Rng::from_env("garbage_wire");
@@ -123,7 +135,12 @@ async fn garbage_from_a_connected_member_changes_nothing() {
     }
     let note = Note::sign(&id, NoteContent::Heads(ids.clone()), &key_of("Ben"));
     let shown = json!({"instance": "peer", "clock": 1, "state": {"status": "online", "pointer": {"x": 1.0, "y": 2.0}}});
-    let presence = Note::sign(&id, NoteContent::Presence(shown.to_string().into_bytes()), &key_of("Ben"));
+    let epoch_key = epoch_key_of_ben(id, &ops);
+    let ben_says = |text: &[u8]| {
+        let place = [&id.0[..], &key_of("Ben").id().0, b"note"].concat();
+        Note::sign(&id, NoteContent::Presence(epoch_key.seal(&place, text)), &key_of("Ben"))
+    };
+    let presence = ben_says(shown.to_string().as_bytes());
     let gossip = [
         Gossip::Ops(ops[..4].iter().map(|op| Arc::clone(&op.bytes)).collect()),
         Gossip::Announce(ids),
@@ -143,7 +160,7 @@ async fn garbage_from_a_connected_member_changes_nothing() {
     }
     // A genuine note of a member with garbage inside, last: seen by its effect, or by none.
     for body in [&b"\xff\xfe"[..], b"{}", b"[]", br#"{"instance": 5, "clock": -1}"#] {
-        let note = Note::sign(&id, NoteContent::Presence(body.to_vec()), &key_of("Ben"));
+        let note = ben_says(body);
         ben.tell(NetCommand::Publish { topic: Topic(topic(&id)), bytes: Gossip::Note(note).encode() });
     }
     println!("{answered} requests still made sense, {refused} were refused");

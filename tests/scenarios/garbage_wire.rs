@@ -7,7 +7,7 @@ use omniscope_protocol::op::{Body, Draft, Op, SessionId};
 use omniscope_protocol::wire::{Gossip, Request, Response};
 use omniscope_tests::dice::{Dice, seed};
 use omniscope_tests::mutate::Mutator;
-use omniscope_tests::sim::peer::{Peer, key, nonce};
+use omniscope_tests::sim::peer::{Peer, key, session_seed};
 
 use super::vectors;
 
@@ -97,7 +97,7 @@ fn nonsense_that_a_member_signs_never_reaches_the_document_half() {
         if matches!(body, Body::Genesis { .. } | Body::Open | Body::Admit { .. } | Body::Leave | Body::Newer { .. }) {
             continue;
         }
-        let session = SessionId(nonce(500, tries));
+        let session = SessionId::from_seed(&session_seed(500, tries));
         let open =
             Draft { workspace, session, seq: 0, prev: None, deps: bob.replica.heads(), time_ms: 0, body: Body::Open };
         let open = Op::sign(open, &key(1));

@@ -11,8 +11,9 @@ use omniscope_engine::doc::Document;
 use omniscope_protocol::gate::{Index, Past, Update};
 use omniscope_protocol::identity::{OpId, WorkspaceId, hex};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Draft, Op, Part, SessionId, client_id};
-use omniscope_protocol::replica::{LocalSession, Output, Replica};
+use omniscope_protocol::op::{Body, Draft, Op, Part, SessionId, client_id, place};
+use omniscope_protocol::replica::{LocalSession, Output, Replica, Saying};
+use omniscope_protocol::sealing::EpochKey;
 use serde_json::{Value, json};
 
 use super::vectors::{alice, bob, golden};
@@ -292,8 +293,8 @@ fn a_verdict_does_not_depend_on_what_else_is_known() {
 fn fold(replica: &Replica, ops: &BTreeMap<OpId, Op>) -> String {
     let mut document = Document::new(1);
     for id in replica.fold_order() {
-        let Body::Edit { update, .. } = &ops[&id].body else { unreachable!("edits are folded") };
-        document.apply(&Update::parse(update).unwrap().encode()).unwrap();
+        let update = replica.open(&ops[&id]).unwrap();
+        document.apply(&Update::parse(&update).unwrap().encode()).unwrap();
     }
     document.canonical_json()
 }
@@ -303,13 +304,14 @@ fn a_poison_op_is_inert_on_every_peer_and_everybody_goes_on() {
     let mut out = Vec::new();
     let mut founder = Replica::found(&alice(), [9; 16], 0, &mut out);
     let workspace = founder.workspace();
-    let mut session = LocalSession::new(&workspace, &alice(), [1; 16]);
+    let mut session = LocalSession::new(&workspace, &alice(), [1; 32]);
     let (other, cap) = (session.client(), OpId(workspace.0));
-    let edit = |update| Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
+    let edit = |update| Saying::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
     let grant = Body::SetRole { subject: bob().id(), role: Role::Editor, cap };
-    for body in [grant, edit(before(other))] {
-        founder.author(&alice(), &mut session, body, 0, &mut out).unwrap();
+    for saying in [grant.into(), edit(before(other))] {
+        founder.author(&alice(), &mut session, saying, 0, &mut out).unwrap();
     }
+    let epoch_key = founder.epoch_key().unwrap();
     let seen = founder.heads();
     let ops = |out: &[Output]| -> Vec<Op> {
         out.iter().filter_map(|o| if let Output::Persist(op) = o { Some(op.clone()) } else { None }).collect()
@@ -317,19 +319,19 @@ fn a_poison_op_is_inert_on_every_peer_and_everybody_goes_on() {
     let start = ops(&out);
     for (nonce, case) in cases(0, other).into_iter().enumerate() {
         let session = SessionId([nonce as u8 + 1; 16]);
-        let Some(poison) = session_of_bob(workspace, session, &seen, other, case.name) else { continue };
+        let Some(poison) = session_of_bob(&epoch_key, workspace, session, &seen, other, case.name) else { continue };
         let honest = {
-            let mut replica = Replica::new(workspace);
+            let mut replica = Replica::for_device(workspace, &alice());
             let mut out = Vec::new();
             start.iter().for_each(|op| drop(replica.receive(&op.bytes, &mut out)));
-            let mut session = LocalSession::new(&workspace, &alice(), [77; 16]);
+            let mut session = LocalSession::new(&workspace, &alice(), [77; 32]);
             let more = structs(1, session.client(), 0).b(&meta().0).b(YES).n(0).0;
             replica.author(&alice(), &mut session, edit(more), 0, &mut out).unwrap();
             ops(&out).split_off(start.len())
         };
         let mut documents = BTreeSet::new();
         for order in [[&poison[..], &honest[..]], [&honest[..], &poison[..]]] {
-            let mut replica = Replica::new(workspace);
+            let mut replica = Replica::for_device(workspace, &bob());
             let mut known = BTreeMap::new();
             for op in start.iter().chain(order.into_iter().flatten()) {
                 replica.receive(&op.bytes, &mut Vec::new()).unwrap();
@@ -346,6 +348,7 @@ fn a_poison_op_is_inert_on_every_peer_and_everybody_goes_on() {
 /// Bob's session that says the poison of this name, in his own clocks, and then something in order; none if it is no op
 /// at all.
 fn session_of_bob(
+    epoch_key: &EpochKey,
     workspace: WorkspaceId,
     session: SessionId,
     seen: &[OpId],
@@ -354,11 +357,12 @@ fn session_of_bob(
 ) -> Option<Vec<Op>> {
     let me = client_id(&workspace, &bob().id(), &session);
     let case = cases(me, other).into_iter().find(|c| c.name == name)?;
-    let sign = |seq, prev: Option<OpId>, deps: &[OpId], body| {
+    let sign = |seq, prev: Option<OpId>, deps: &[OpId], saying: Saying| {
+        let body = saying.seal(epoch_key, |kind| place(&workspace, &bob().id(), &session, seq, kind));
         Op::sign(Draft { workspace, session, seq, prev, deps: deps.to_vec(), time_ms: 0, body }, &bob())
     };
-    let edit = |update| Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
-    let open = sign(0, None, seen, Body::Open);
+    let edit = |update| Saying::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
+    let open = sign(0, None, seen, Body::Open.into());
     let poison = sign(1, Some(open.id), &[], edit(case.bytes()));
     Op::decode(&poison.bytes).ok()?;
     let after = sign(2, Some(poison.id), &[], edit(structs(1, me, 0).b(&meta().0).b(YES).n(0).0));

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId, hex};
 use omniscope_protocol::invitation::{Link, Redemption};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Draft, Invite, Op, Part, SessionId};
+use omniscope_protocol::op::{Body, Draft, Invite, KeyShare, Op, Part, Seal, Sealed, SessionId};
+use omniscope_protocol::sealing::EpochKey;
 use omniscope_protocol::wire::{Gossip, Note, NoteContent, Request, Response};
 use serde_json::{Value, json};
 
@@ -52,6 +53,14 @@ fn sign(workspace: [u8; 32], session: u8, seq: u64, deps: &[u8], body: Body) -> 
     Op::sign(Draft { workspace, session, seq, prev, deps, time_ms: NOW_MS, body }, &alice())
 }
 
+fn epoch_key(n: u8) -> EpochKey {
+    EpochKey::new([n; 32])
+}
+
+fn sealed(text: &[u8]) -> Sealed {
+    epoch_key(8).seal(b"a place", text)
+}
+
 /// One op of each kind, and those with every optional field present and absent.
 pub(super) fn ops() -> Vec<(&'static str, Op)> {
     const W: [u8; 32] = [9; 32];
@@ -71,8 +80,13 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
     let admit = |proof| Body::Admit { invite, proof, redemption: redemption.clone() };
     let edit = |adopts: &[u8], part| {
         let adopts = adopts.iter().map(|a| OpId([*a; 32])).collect();
-        Body::Edit { adopts, part, update: vec![0, 0] }
+        Body::Edit { adopts, part, update: sealed(&[0, 0]) }
     };
+    let key = epoch_key(8);
+    let mut seals: Vec<Seal> =
+        [alice(), bob()].iter().map(|d| key.seal_to(&WorkspaceId(W), &d.id(), &[4; 32]).unwrap()).collect();
+    seals.sort_by_key(|seal| seal.device);
+    let share = KeyShare { key: key.id(), seals, older: vec![key.wrap(&epoch_key(7))] };
     vec![
         ("genesis", sign([0; 32], 0, 0, &[], Body::Genesis { nonce: [7; 16] })),
         ("open", sign(W, 5, 0, &[30, 31], Body::Open)),
@@ -85,8 +99,9 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
         ("leave", sign(W, 5, 2, &[], Body::Leave)),
         ("edit", sign(W, 5, 3, &[40, 41, 42], edit(&[], Part::WHOLE))),
         ("edit, second part of three", sign(W, 5, 4, &[], edit(&[50, 51], Part { index: 1, count: 3 }))),
-        ("profile", sign(W, 5, 5, &[], Body::Profile { name: "Ana Ω".into(), color: "#2b6cb0".into() })),
-        ("version", sign(W, 5, 6, &[], Body::Version { name: "before the review".into() })),
+        ("profile", sign(W, 5, 5, &[], Body::Profile(sealed(b"a name")))),
+        ("version", sign(W, 5, 6, &[], Body::Version(sealed(b"before the review")))),
+        ("key_share", sign(W, 5, 9, &[], Body::KeyShare(share))),
         ("join", sign(W, 5, 7, &[60, 61], Body::Join)),
         ("of a newer version", sign(W, 5, 8, &[60], Body::Newer { version: 9, kind: 250, rest: b"unread".to_vec() })),
     ]
@@ -96,7 +111,7 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
 fn ops_have_the_bytes_that_were_fixed() {
     let ops = ops();
     let kinds: BTreeSet<u8> = ops.iter().map(|(_, op)| op.body.tag()).collect();
-    assert!((0..=10).all(|kind| kinds.contains(&kind)), "every kind is there: {kinds:?}");
+    assert!((0..=11).all(|kind| kinds.contains(&kind)), "every kind is there: {kinds:?}");
     let made = ops.iter().map(|(name, op)| json!({"op": name, "id": op.id.to_string(), "bytes": hex(&op.bytes)}));
     let fixed = golden("ops.json", &made.collect());
     for ((name, op), fixed) in ops.iter().zip(fixed.as_array().unwrap()) {
@@ -115,7 +130,7 @@ pub(super) fn gossip() -> Vec<(&'static str, Gossip)> {
     vec![
         ("ops", Gossip::Ops(vec![Arc::from([1, 2, 3].as_slice()), Arc::from([4].as_slice())])),
         ("announce", Gossip::Announce(vec![OpId([30; 32])])),
-        ("presence", note(NoteContent::Presence(b"state".to_vec()))),
+        ("presence", note(NoteContent::Presence(sealed(b"state")))),
         ("heads", note(NoteContent::Heads(heads))),
         ("near", note(NoteContent::Near(vec![alice().id(), bob().id()]))),
     ]

@@ -15,7 +15,8 @@ use omniscope_protocol::identity::{OpId, WorkspaceId};
 use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Invite, Op};
-use omniscope_protocol::replica::{JoinAnswer, Received};
+use omniscope_protocol::replica::{JoinAnswer, Received, Saying};
+use omniscope_protocol::sealing::EpochKey;
 use omniscope_protocol::wire::Gossip;
 
 use crate::dice::Dice;
@@ -75,6 +76,8 @@ pub struct World {
     acknowledged: BTreeSet<OpId>,
     stale: BTreeSet<usize>,
     forged: u64,
+    /// The key that cheats seal under, as far as members gave them one.
+    cheats_key: Option<EpochKey>,
 }
 
 impl World {
@@ -102,6 +105,7 @@ impl World {
             acknowledged: BTreeSet::new(),
             stale: BTreeSet::new(),
             forged: 0,
+            cheats_key: None,
         };
         for (who, role) in [(BOB, Role::Editor), (DAVE, Role::Viewer), (EVE, Role::Editor)] {
             world.grant(who, role);
@@ -117,6 +121,7 @@ impl World {
         };
         let ops = world.peers[ALICE].say(Body::Invite(invite), 0);
         world.invite = ops.last().map(|bytes| id_of(bytes));
+        world.peers[ALICE].share_keys(0);
         for n in [BOB, DAVE, EVE] {
             world.exchange(n, ALICE);
         }
@@ -327,8 +332,8 @@ impl World {
                     }
                 }
             }
-            Act::Profile => self.say(peer, Body::Profile { name: format!("P{peer}"), color: "#336699".into() }),
-            Act::Version => self.say(peer, Body::Version { name: format!("at {now}") }),
+            Act::Profile => self.say(peer, Saying::Profile { name: format!("P{peer}"), color: "#336699".into() }),
+            Act::Version => self.say(peer, Saying::Version { name: format!("at {now}") }),
             Act::Grant { to, role } => {
                 let role = [Role::None, Role::Viewer, Role::Editor][usize::from(role) % 3];
                 self.count(if role == Role::None { "removals" } else { "grants" });
@@ -353,10 +358,22 @@ impl World {
             Act::Replay => self.replay(),
             cheat => self.cheat(peer, cheat),
         }
+        self.share_keys(peer);
     }
 
-    fn say(&mut self, peer: usize, body: Body) {
-        let ops = self.peers[peer].say(body, self.now_ms);
+    /// What a device does when it sees that members lack the key. Cheats do nothing for others.
+    fn share_keys(&mut self, peer: usize) {
+        if peer != EVE && self.peers[peer].up {
+            let ops = self.peers[peer].share_keys(self.now_ms);
+            if !ops.is_empty() {
+                self.count("keys shared");
+                self.publish(peer, &ops);
+            }
+        }
+    }
+
+    fn say(&mut self, peer: usize, saying: impl Into<Saying>) {
+        let ops = self.peers[peer].say(saying, self.now_ms);
         self.publish(peer, &ops);
     }
 
@@ -425,6 +442,12 @@ impl World {
             for (asks, answers) in pairs {
                 self.exchange(asks, answers);
             }
+            for member in self.members() {
+                let now = self.now_ms;
+                let peer = &mut self.peers[member];
+                peer.share_keys(now);
+                peer.commit(peer.log.len());
+            }
             if self.disagreement().is_none() {
                 self.check()?;
                 return Ok(round);
@@ -443,7 +466,7 @@ impl World {
             heads.sort_unstable();
             let roles: Vec<Role> = (0..PEERS).map(|p| replica.role(&peer::key(p).id())).collect();
             let versions = replica.versions().count();
-            (replica.len(), heads, folded, roles, versions, replica.newer_version())
+            (replica.len(), heads, folded, roles, versions, replica.newer_version(), replica.shut_keys())
         };
         let (first, document) = (state(ALICE), self.peers[ALICE].document.canonical_json());
         for n in self.members() {
@@ -490,6 +513,9 @@ impl World {
         }
         if self.forbidden.iter().any(|id| alice.knows(id)) {
             found.push("void ops kept");
+        }
+        if members.iter().any(|n| self.peers[*n].unlocked > 0) {
+            found.push("opened late");
         }
         if alice.newer_version().is_some() {
             found.push("read only");

@@ -71,8 +71,7 @@ impl Saying {
 impl LocalSession {
     /// A new session; `seed` must be random and secret. It opens with its first op.
     pub fn new(workspace: &WorkspaceId, key: &DeviceKey, seed: [u8; 32]) -> Self {
-        let mut id = SessionId::NONE;
-        id.0.copy_from_slice(&blake3::derive_key("omniscope 2026 session id", &seed)[..16]);
+        let id = SessionId::from_seed(&seed);
         Self { id, secret: Zeroizing::new(seed), client: client_id(workspace, &key.id(), &id), tip: None }
     }
 

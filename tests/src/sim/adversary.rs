@@ -4,20 +4,22 @@ use omniscope_engine::doc::Document;
 use omniscope_engine::doc::edit::{NewNode, NodeChange};
 use omniscope_protocol::identity::{DeviceKey, OpId};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Draft, Op, Part, SessionId, client_id};
+use omniscope_protocol::op::{Body, Draft, Op, Part, SessionId, client_id, place};
+use omniscope_protocol::replica::Saying;
+use omniscope_protocol::sealing::EpochKey;
 use omniscope_protocol::wire::Gossip;
 use serde_json::json;
 
-use super::peer::{self, nonce};
+use super::peer::{self, session_seed};
 use super::plan::{Act, BOB, EVE, PEERS};
 use super::{Kind, World, id_of};
 
-fn edit(update: Vec<u8>) -> Body {
-    Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
+fn edit(update: Vec<u8>) -> Saying {
+    Saying::Edit { adopts: Vec::new(), part: Part::WHOLE, update }
 }
 
 /// An edit of `meta` as the first one of a client.
-fn first_edit(client: u64, text: &str) -> Body {
+fn first_edit(client: u64, text: &str) -> Saying {
     edit(set_meta(&mut Document::new(client), &[text]))
 }
 
@@ -33,8 +35,11 @@ impl World {
         seq: u64,
         prev: Option<OpId>,
         deps: &[OpId],
-        body: Body,
+        saying: impl Into<Saying>,
     ) -> Op {
+        // A member who cheats seals as members do; who was never given a key makes one up.
+        let epoch_key = self.cheats_key.clone().unwrap_or_else(|| EpochKey::new([66; 32]));
+        let body = saying.into().seal(&epoch_key, |kind| place(&self.workspace, &key.id(), &session, seq, kind));
         let deps = deps.iter().copied().filter(|d| Some(*d) != prev).take(32).collect();
         Op::sign(Draft { workspace: self.workspace, session, seq, prev, deps, time_ms: self.now_ms, body }, key)
     }
@@ -42,7 +47,7 @@ impl World {
     /// A session of a cheat's, opened on `deps`; the client id that its edits carry.
     fn forged_session(&mut self, key: &DeviceKey, deps: &[OpId]) -> (SessionId, Op, u64) {
         self.forged += 1;
-        let session = SessionId(nonce(1000, self.forged));
+        let session = SessionId::from_seed(&session_seed(1000, self.forged));
         let open = self.forge(key, session, 0, None, deps, Body::Open);
         (session, open, client_id(&self.workspace, &key.id(), &session))
     }
@@ -63,6 +68,10 @@ impl World {
         let heads = self.peers[peer].replica.heads();
         if heads.is_empty() {
             return;
+        }
+        self.cheats_key = self.peers[peer].replica.epoch_key().or(self.cheats_key.take());
+        if self.cheats_key.is_some() {
+            self.count("cheats with a key");
         }
         match act {
             Act::Equivocate => self.equivocate(&key, &heads),
@@ -86,8 +95,7 @@ impl World {
                 let (session, open, client) = self.forged_session(&key, &heads);
                 let update =
                     vec![1, 1, 7, 0, 4, 1, 5, 0x6f, 0x72, 0x64, 0x65, 0x72, 6, 0x61, 0xf0, 0x9f, 0x98, 0x80, 0x62, 0];
-                let poison = Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
-                let poison = self.forge(&key, session, 1, Some(open.id), &[], poison);
+                let poison = self.forge(&key, session, 1, Some(open.id), &[], edit(update));
                 let after = self.forge(&key, session, 2, Some(poison.id), &[], first_edit(client, "after poison"));
                 self.forbidden.extend([poison.id, after.id]);
                 self.count("poison");

@@ -11,8 +11,8 @@ use omniscope_protocol::gate::Update;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Op, Part};
-use omniscope_protocol::replica::{AuthorError, JoinAnswer, LocalSession, Output, Received, Replica, Unacceptable};
+use omniscope_protocol::op::{Op, Part};
+use omniscope_protocol::replica::{AuthorError, JoinAnswer, LocalSession, Output, Received, Replica, Saying, Unacceptable};
 use omniscope_protocol::wire::{MAX_PUSH_BYTES, Refusal, Request, Response};
 
 use crate::dice::Dice;
@@ -40,6 +40,8 @@ pub struct Peer {
     pub skew_ms: i64,
     nonces: u64,
     pub rebuilds: usize,
+    /// How often keys came in after what they open.
+    pub unlocked: usize,
 }
 
 /// The key of a device by number.
@@ -47,22 +49,22 @@ pub fn key(peer: usize) -> DeviceKey {
     DeviceKey::from_seed(&[peer as u8 + 1; 32])
 }
 
-/// A session nonce that is never used twice: `who` is apart for every one who makes them.
-pub fn nonce(who: u64, count: u64) -> [u8; 16] {
-    let mut nonce = [0; 16];
-    nonce[..8].copy_from_slice(&(who + 1).to_le_bytes());
-    nonce[8..].copy_from_slice(&count.to_le_bytes());
-    nonce
+/// The seed of a session, never used twice: `who` is apart for every one who makes them.
+pub fn session_seed(who: u64, count: u64) -> [u8; 32] {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&(who + 1).to_le_bytes());
+    seed[8..16].copy_from_slice(&count.to_le_bytes());
+    seed
 }
 
 impl Peer {
     /// A device that knows nothing.
     pub fn new(peer: usize, workspace: WorkspaceId) -> Self {
         let key = key(peer);
-        let session = LocalSession::new(&workspace, &key, nonce(peer as u64, 0));
+        let session = LocalSession::new(&workspace, &key, session_seed(peer as u64, 0));
         Self {
             number: peer as u64,
-            replica: Replica::new(workspace),
+            replica: Replica::for_device(workspace, &key),
             document: Document::new(session.client()),
             session,
             key,
@@ -74,13 +76,14 @@ impl Peer {
             skew_ms: 0,
             nonces: 1,
             rebuilds: 0,
+            unlocked: 0,
         }
     }
 
     /// The founder, its genesis in the log.
     pub fn founder() -> Self {
         let mut out = Vec::new();
-        let replica = Replica::found(&key(0), nonce(99, 0), 0, &mut out);
+        let replica = Replica::found(&key(0), [99; 16], 0, &mut out);
         let mut peer = Self::new(0, replica.workspace());
         peer.replica = replica;
         peer.carry_out(out, false);
@@ -94,13 +97,16 @@ impl Peer {
     /// Starts again from the first `count` ops of the log.
     pub fn restart(&mut self, count: usize) {
         let disk: Vec<Bytes> = self.log[..count].to_vec();
-        self.replica = Replica::new(self.replica.workspace());
+        self.replica = Replica::for_device(self.replica.workspace(), &self.key);
         (self.log, self.by_id) = (Vec::new(), BTreeMap::new());
         for bytes in disk {
             let op = Op::decode_trusted(&bytes).expect("the disk holds ops");
             let mut out = Vec::new();
             self.replica.load(&op, &mut out).expect("parents come before children on the disk");
             self.note(&op);
+            if out.contains(&Output::Unlocked) {
+                self.reopen();
+            }
         }
         self.committed = count;
         self.life += 1;
@@ -110,7 +116,7 @@ impl Peer {
 
     /// Goes on in a new session, on what counts.
     fn renew(&mut self) {
-        self.session = LocalSession::new(&self.replica.workspace(), &self.key, nonce(self.number, self.nonces));
+        self.session = LocalSession::new(&self.replica.workspace(), &self.key, session_seed(self.number, self.nonces));
         self.nonces += 1;
         self.rebuild();
     }
@@ -124,14 +130,14 @@ impl Peer {
     pub fn folded_anew(&self, client: u64) -> Document {
         let mut document = Document::new(client);
         for id in self.replica.fold_order() {
-            fold(&mut document, &self.by_id[&id]);
+            fold(&mut document, &self.update_of(&id));
         }
         document
     }
 
     /// The updates of the document, in an order in which they can be folded.
     pub fn updates(&self) -> Vec<Vec<u8>> {
-        self.replica.fold_order().iter().map(|id| update_of(&self.by_id[id])).collect()
+        self.replica.fold_order().iter().map(|id| self.update_of(id)).collect()
     }
 
     fn note(&mut self, op: &Op) {
@@ -148,14 +154,51 @@ impl Peer {
                     self.note(&op);
                     mine.extend(own.then_some(op.id));
                 }
-                Output::Fold(id) if !rebuild && !mine.contains(&id) => fold(&mut self.document, &self.by_id[&id]),
+                Output::Fold(id) if !rebuild && !mine.contains(&id) => {
+                    let update = self.update_of(&id);
+                    fold(&mut self.document, &update);
+                }
                 Output::Rebuild => rebuild = true,
+                Output::Unlocked => {
+                    self.reopen();
+                    rebuild = true;
+                }
                 _ => {}
             }
         }
         if rebuild {
             self.rebuild();
         }
+    }
+
+    /// Reads the log once more, now that more of it can be opened.
+    fn reopen(&mut self) {
+        let by_id = &self.by_id;
+        let fetch = |id: &OpId| Op::decode_trusted(by_id.get(id)?).ok();
+        self.replica.reopen(fetch, &mut Vec::new());
+        self.unlocked += 1;
+    }
+
+    fn update_of(&self, id: &OpId) -> Vec<u8> {
+        let op = Op::decode_trusted(&self.by_id[id]).expect("the log holds ops");
+        let text = self.replica.open(&op).expect("what is folded can be opened");
+        Update::parse(&text).expect("what is folded has passed the gate").encode()
+    }
+
+    /// Shares keys as far as they are due; the new ops.
+    pub fn share_keys(&mut self, now_ms: u64) -> Vec<Bytes> {
+        let before = self.log.len();
+        let mut out = Vec::new();
+        let clock = self.clock(now_ms);
+        let mut result = self.replica.share_keys(&self.key, &mut self.session, false, clock, &mut out);
+        if result == Err(AuthorError::SessionOver) {
+            self.renew();
+            result = self.replica.share_keys(&self.key, &mut self.session, false, clock, &mut out);
+        }
+        self.carry_out(out, true);
+        // Who may not make a key leaves it to others.
+        drop(result);
+        self.log[before..].to_vec()
     }
 
     /// Takes in an op.
@@ -171,14 +214,15 @@ impl Peer {
     }
 
     /// Signs something that is no edit; the new ops.
-    pub fn say(&mut self, body: Body, now_ms: u64) -> Vec<Bytes> {
+    pub fn say(&mut self, saying: impl Into<Saying>, now_ms: u64) -> Vec<Bytes> {
+        let saying = saying.into();
         let before = self.log.len();
         let mut out = Vec::new();
         let clock = self.clock(now_ms);
-        let mut result = self.replica.author(&self.key, &mut self.session, body.clone(), clock, &mut out);
+        let mut result = self.replica.author(&self.key, &mut self.session, saying.clone(), clock, &mut out);
         if result == Err(AuthorError::SessionOver) {
             self.renew();
-            result = self.replica.author(&self.key, &mut self.session, body, clock, &mut out);
+            result = self.replica.author(&self.key, &mut self.session, saying, clock, &mut out);
         }
         self.carry_out(out, true);
         // What cannot be said (nothing known yet, a newer version about) is left unsaid.
@@ -212,9 +256,9 @@ impl Peer {
         let mut out = Vec::new();
         for (index, piece) in pieces.into_iter().enumerate().take(if fits { parts } else { 0 }) {
             let part = Part { index: index as u16, count };
-            let body = Body::Edit { adopts: Vec::new(), part, update: piece.encode() };
+            let saying = Saying::Edit { adopts: Vec::new(), part, update: piece.encode() };
             let clock = self.clock(now_ms);
-            whole &= self.replica.author(&self.key, &mut self.session, body, clock, &mut out).is_ok();
+            whole &= self.replica.author(&self.key, &mut self.session, saying, clock, &mut out).is_ok();
         }
         self.carry_out(out, true);
         let last = self.log.last().map(|bytes| OpId(*blake3::hash(bytes).as_bytes()));
@@ -320,13 +364,8 @@ impl Peer {
     }
 }
 
-fn update_of(bytes: &[u8]) -> Vec<u8> {
-    let Ok(Op { body: Body::Edit { update, .. }, .. }) = Op::decode_trusted(bytes) else { panic!("edits are folded") };
-    Update::parse(&update).expect("what is folded has passed the gate").encode()
-}
-
-fn fold(document: &mut Document, bytes: &[u8]) {
-    document.apply(&update_of(bytes)).expect("what is folded is causally closed");
+fn fold(document: &mut Document, update: &[u8]) {
+    document.apply(update).expect("what is folded is causally closed");
 }
 
 /// A random change of a document; a large one if asked for.
