@@ -390,7 +390,9 @@ impl Workspace {
     ) -> Result<T, ApiError> {
         let mut out = Vec::new();
         let mut own = |space: &mut Self| {
-            let Some(own) = space.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
+            let Some(own) = space.writers.get_mut(&OWN) else {
+                unreachable!("the engine's own writer is never closed")
+            };
             sign(&mut space.replica, &mut own.session, &mut out)
         };
         let mut result = own(self);

@@ -606,12 +606,9 @@ impl Op {
             }
             Body::Edit { adopts, .. } => FactKind::Edit { adopts: adopts.iter().map(|a| a.0).collect() },
             Body::Leave => FactKind::Leave,
-            Body::Open
-            | Body::Profile(_)
-            | Body::Version(_)
-            | Body::KeyShare(_)
-            | Body::Join
-            | Body::Newer { .. } => FactKind::Plain,
+            Body::Open | Body::Profile(_) | Body::Version(_) | Body::KeyShare(_) | Body::Join | Body::Newer { .. } => {
+                FactKind::Plain
+            }
         };
         Fact { id: self.id.0, author: self.author.0, deps: self.seen().map(|d| d.0).collect(), kind }
     }

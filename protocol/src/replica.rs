@@ -25,8 +25,8 @@ mod waiting;
 
 use std::collections::BTreeMap;
 
-pub use admission::JoinAnswer;
 pub use admission::AuthorError;
+pub use admission::JoinAnswer;
 #[cfg(feature = "document")]
 pub use authoring::{LocalSession, Saying};
 pub use exchange::{Missing, Shared};
@@ -54,7 +54,7 @@ pub enum Output {
     ProfileChanged(DeviceId),
     /// A version was named.
     VersionNamed(OpId),
-    /// Keys came in for ops that were shut: hand the log to `reopen`, then rebuild.
+    /// Keys came in for ops that were shut: after everything else of the list, hand the log to `reopen` and rebuild.
     Unlocked,
 }
 

@@ -16,9 +16,10 @@ const SCHEDULES: u64 = 2_000;
 const SCHEDULES_FULL: u64 = 50_000;
 
 /// What all runs together must have met, each in at least one of so many.
-const MUST_HAPPEN: [&str; 31] = [
+const MUST_HAPPEN: [&str; 34] = [
     "admissions",
     "back-dated",
+    "cheats with a key",
     "clock jumps",
     "cut off",
     "doubled",
@@ -30,10 +31,12 @@ const MUST_HAPPEN: [&str; 31] = [
     "grants",
     "groups",
     "groups cut",
+    "keys shared",
     "leaves",
     "lost",
     "newer versions",
     "old disks",
+    "opened late",
     "ops refused",
     "out of order",
     "outsiders",

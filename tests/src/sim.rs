@@ -388,6 +388,7 @@ impl World {
         if let JoinAnswer::Admitted(_) = answer {
             self.count("admissions");
             self.publish(ALICE, &ops);
+            self.share_keys(ALICE);
             let request = self.peers[CARA].sync_request();
             self.send(CARA, ALICE, Kind::Request, request);
         }
@@ -466,7 +467,8 @@ impl World {
             heads.sort_unstable();
             let roles: Vec<Role> = (0..PEERS).map(|p| replica.role(&peer::key(p).id())).collect();
             let versions = replica.versions().count();
-            (replica.len(), heads, folded, roles, versions, replica.newer_version(), replica.shut_keys())
+            let keys = (replica.epoch(), replica.shut_keys());
+            (replica.len(), heads, folded, roles, versions, replica.newer_version(), keys)
         };
         let (first, document) = (state(ALICE), self.peers[ALICE].document.canonical_json());
         for n in self.members() {

@@ -109,11 +109,8 @@ fn every_row_kind_reads_back_and_goes_with_its_workspace() {
 fn names_links_and_settings_rest_sealed_and_open_with_the_device_key_alone() {
     let dir = tempfile::tempdir().unwrap();
     let secrets = ["canary-name", "canary-description", "canary-link", "canary-setting"];
-    let row = WorkspaceRow {
-        name: secrets[0].into(),
-        description: secrets[1].into(),
-        ..WorkspaceRow::found_again(WS, 1)
-    };
+    let row =
+        WorkspaceRow { name: secrets[0].into(), description: secrets[1].into(), ..WorkspaceRow::found_again(WS, 1) };
     let (code, message) = (String::new(), String::new());
     let join = Write::PendingJoin { link: secrets[2].into(), workspace: None, since_ms: 1, code, message };
     let setting = Write::Setting { key: "name".into(), value: Some(secrets[3].into()) };

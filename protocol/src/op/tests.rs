@@ -116,3 +116,10 @@ fn client_ids_are_javascript_safe_and_differ_by_session() {
     assert!(of(1) < 1 << 53);
     assert_ne!(of(1), of(2));
 }
+
+#[test]
+fn ops_in_the_clear_are_refused() {
+    let mut bytes = edit(b"abc").bytes.to_vec();
+    bytes[0] = 0;
+    assert_eq!(Op::decode(&bytes), Err(OpError::Clear));
+}

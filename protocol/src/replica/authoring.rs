@@ -59,9 +59,7 @@ impl Saying {
             Self::Edit { adopts, part, update } => {
                 Body::Edit { adopts, part, update: seal(sealed_kind::EDIT, &update) }
             }
-            Self::Profile { name, color } => {
-                Body::Profile(seal(sealed_kind::PROFILE, &write_profile(&name, &color)))
-            }
+            Self::Profile { name, color } => Body::Profile(seal(sealed_kind::PROFILE, &write_profile(&name, &color))),
             Self::Version { name } => Body::Version(seal(sealed_kind::VERSION, name.as_bytes())),
             Self::Plain(body) => body,
         }

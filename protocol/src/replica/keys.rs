@@ -31,9 +31,9 @@ struct Epoch {
 
 /// What has to be shared before something can be sealed.
 #[derive(Debug, Clone, Default)]
-struct Care {
+pub(super) struct Care {
     /// The key to seal under; none if an editor must begin an epoch.
-    current: Option<KeyId>,
+    pub(super) current: Option<KeyId>,
     /// Members who lack it.
     lacking: Vec<DeviceId>,
     /// Known keys that it does not lead to.
@@ -143,7 +143,13 @@ impl Keys {
         self.care.get_or_insert_default()
     }
 
-    fn look(&self, judge: &Judge) -> Care {
+    /// Who was given a key.
+    pub(super) fn holders(&self, key: &KeyId, judge: &Judge) -> Option<BTreeSet<DeviceId>> {
+        self.epochs.get(key)?.holders(judge).map(|(_, holders)| holders)
+    }
+
+    /// Looks at everything anew.
+    pub(super) fn look(&self, judge: &Judge) -> Care {
         let members: BTreeSet<DeviceId> = judge.members().iter().map(|m| DeviceId(m.author)).collect();
         let mut best: Option<(u32, KeyId, BTreeSet<DeviceId>)> = None;
         for (id, epoch) in &self.epochs {

@@ -2,10 +2,12 @@
 //!
 //! Deliberately absent in programs without documents (feature `document`).
 
+use std::collections::BTreeSet;
+
 use super::{Output, Profile, Replica, Version};
 use crate::causal::Node;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
+use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use crate::op::{Body, KeyShare, MAX_NAME_BYTES, Op, Sealed};
 use crate::sealing::EpochKey;
 
@@ -50,6 +52,16 @@ impl Replica {
     /// The key that is sealed under now; none if there is none whose holders are all members.
     pub fn epoch_key(&mut self) -> Option<EpochKey> {
         self.keys.current(&self.judge).cloned()
+    }
+
+    /// The epoch: the key that is sealed under now, by all known ops.
+    pub fn epoch(&self) -> Option<KeyId> {
+        self.keys.look(&self.judge).current
+    }
+
+    /// Who was given a key, by all shares that count; none if nobody who could edit named it.
+    pub fn key_holders(&self, key: &KeyId) -> Option<BTreeSet<DeviceId>> {
+        self.keys.holders(key, &self.judge)
     }
 
     /// Whether everybody has the key that is sealed under now; if not, `share_keys` is due.
@@ -122,8 +134,7 @@ impl Replica {
             Body::Version(_) => {
                 let name = text.and_then(|t| std::str::from_utf8(t).ok()).filter(|n| n.len() <= MAX_NAME_BYTES);
                 if let Some(name) = name {
-                    let version =
-                        Version { id: op.id, name: name.to_owned(), author: op.author, time_ms: op.time_ms };
+                    let version = Version { id: op.id, name: name.to_owned(), author: op.author, time_ms: op.time_ms };
                     self.versions.push((node, version));
                     out.push(Output::VersionNamed(op.id));
                 }

@@ -7,6 +7,7 @@ mod admission;
 mod delivery;
 mod exchange;
 mod groups;
+mod keys;
 mod sessions;
 mod versions;
 
@@ -14,7 +15,7 @@ use super::*;
 use crate::codec::Writer;
 use crate::identity::DeviceKey;
 use crate::judge::Role;
-use crate::op::{Draft, Part, place};
+use crate::op::{Draft, KeyShare, Part, place};
 use crate::sealing::EpochKey;
 
 const ALICE: u8 = 1;

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use omniscope_engine::doc::Document;
 use omniscope_engine::doc::edit::{NewNode, NodeChange};
 use omniscope_protocol::gate::Update;
-use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Op, Part};
-use omniscope_protocol::replica::{AuthorError, JoinAnswer, LocalSession, Output, Received, Replica, Saying, Unacceptable};
+use omniscope_protocol::replica::{
+    AuthorError, JoinAnswer, LocalSession, Output, Received, Replica, Saying, Unacceptable,
+};
 use omniscope_protocol::wire::{MAX_PUSH_BYTES, Refusal, Request, Response};
 
 use crate::dice::Dice;
@@ -147,11 +149,14 @@ impl Peer {
 
     fn carry_out(&mut self, out: Vec<Output>, own: bool) {
         let mut mine = BTreeSet::new();
-        let mut rebuild = false;
+        let (mut rebuild, mut unlocked) = (false, false);
         for output in out {
             match output {
                 Output::Persist(op) => {
                     self.note(&op);
+                    if own && let Some(sealed) = op.sealed() {
+                        self.check_readers(&sealed.key);
+                    }
                     mine.extend(own.then_some(op.id));
                 }
                 Output::Fold(id) if !rebuild && !mine.contains(&id) => {
@@ -159,16 +164,23 @@ impl Peer {
                     fold(&mut self.document, &update);
                 }
                 Output::Rebuild => rebuild = true,
-                Output::Unlocked => {
-                    self.reopen();
-                    rebuild = true;
-                }
+                Output::Unlocked => unlocked = true,
                 _ => {}
             }
         }
-        if rebuild {
+        if unlocked {
+            self.reopen();
+        }
+        if rebuild || unlocked {
             self.rebuild();
         }
+    }
+
+    /// Nothing is sealed under a key that somebody was given whom this device knows to be no member.
+    fn check_readers(&self, key: &KeyId) {
+        let holders = self.replica.key_holders(key).expect("an editor named the key");
+        let stranger = holders.iter().find(|d| self.replica.role(d) == Role::None);
+        assert_eq!(stranger, None, "sealed to somebody who is no member");
     }
 
     /// Reads the log once more, now that more of it can be opened.

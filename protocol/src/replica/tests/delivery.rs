@@ -25,10 +25,7 @@ fn world() -> (Peer, Vec<Op>) {
         let (session, seq) = (tip.session, tip.seq + 1);
         let saying = whole(set_meta(bob.session.client(), bob.clock, name));
         let body = saying.seal(&forged_key(), |kind| place(&workspace, &id(BOB), &session, seq, kind));
-        Op::sign(
-            Draft { workspace, session, seq, prev: Some(tip.id), deps: vec![], time_ms: NOW_MS, body },
-            &key(BOB),
-        )
+        Op::sign(Draft { workspace, session, seq, prev: Some(tip.id), deps: vec![], time_ms: NOW_MS, body }, &key(BOB))
     };
     let fork = [branch("x"), branch("y")];
     let newer = Body::Newer { version: 2, kind: 7, rest: vec![1] };

@@ -35,7 +35,10 @@ fn the_workspace_is_read_only_but_rights_can_be_taken_away() {
     alice.take(&op).unwrap();
     let edit = alice.set("k", Part::WHOLE);
     assert_eq!(alice.try_say(edit), Err(AuthorError::Newer(3)));
-    assert_eq!(alice.try_say(Saying::Profile { name: "A".into(), color: "#000000".into() }), Err(AuthorError::Newer(3)));
+    assert_eq!(
+        alice.try_say(Saying::Profile { name: "A".into(), color: "#000000".into() }),
+        Err(AuthorError::Newer(3))
+    );
     let removal = alice.grant(BOB, Role::None);
     assert!(!alice.op(&removal).seen().any(|id| id == op.id), "nothing is built on what cannot be read");
     assert_eq!(alice.replica.newer_version(), None);

@@ -1,0 +1,187 @@
+//! Who can read what: epochs, holders, late keys.
+
+use super::*;
+use crate::identity::KeyId;
+
+impl Peer {
+    /// Reads the log once more after keys came in late, as a driver does.
+    fn reopen(&mut self) {
+        let log = self.log.clone();
+        let fetch = |id: &OpId| log.iter().find(|op| op.id == *id).cloned();
+        self.replica.reopen(fetch, &mut Vec::new());
+        self.folded = self.replica.fold_order();
+    }
+
+    fn hear_and_reopen(&mut self, other: &Peer) {
+        self.hear(other);
+        self.reopen();
+    }
+
+    fn can_read(&self, id: &OpId) -> bool {
+        self.replica.open(&self.op(id)).is_some()
+    }
+
+    /// The key that an op is sealed under.
+    fn key_of(&self, id: &OpId) -> KeyId {
+        self.op(id).sealed().unwrap().key
+    }
+}
+
+#[test]
+fn a_newcomer_reads_all_history_from_one_seal() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let first = alice.edit("before");
+    bob.hear(&alice);
+    // Two rotations lie between the first edit and Cara.
+    let second = {
+        alice.grant(BOB, Role::None);
+        alice.edit("without Bob")
+    };
+    assert_ne!(alice.key_of(&first), alice.key_of(&second));
+    alice.grant(CARA, Role::Viewer);
+    let seals_for_cara =
+        |op: &&Op| matches!(&op.body, Body::KeyShare(s) if s.seals.iter().any(|s| s.device == id(CARA)));
+    assert_eq!(alice.log.iter().filter(seals_for_cara).count(), 1);
+    let mut cara = Peer::beside(CARA, &alice);
+    cara.reopen();
+    assert!(cara.can_read(&first) && cara.can_read(&second));
+    assert_eq!(state(&cara.replica), state(&alice.replica));
+}
+
+#[test]
+fn a_removed_member_keeps_what_it_had_and_reads_nothing_later() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let before = alice.edit("before");
+    bob.hear(&alice);
+    alice.grant(BOB, Role::None);
+    let after = alice.edit("after");
+    // Bob has every op, and his keys.
+    bob.hear_and_reopen(&alice);
+    assert!(bob.can_read(&before) && !bob.can_read(&after));
+    assert!(!alice.replica.key_holders(&alice.key_of(&after)).unwrap().contains(&id(BOB)));
+    assert_eq!(bob.replica.shut_keys(), 1);
+}
+
+#[test]
+fn edits_that_came_before_their_key_count_once_it_is_there() {
+    let mut alice = Peer::alice();
+    alice.grant(BOB, Role::Editor);
+    let edits: Vec<OpId> = ["a", "b", "c"].iter().map(|key| alice.edit(key)).collect();
+    let mut bob = Peer::around(BOB, Replica::for_device(alice.replica.workspace(), &key(BOB)));
+    let mut out = Vec::new();
+    for op in &alice.log {
+        bob.replica.receive(&op.bytes, &mut out).unwrap();
+    }
+    assert!(!out.contains(&Output::Unlocked), "the share came first, as its author made it");
+    // Cara was let in by nobody who had a key at hand: the share comes last.
+    let me = alice.replica.members().into_iter().find(|m| m.author == id(ALICE).0).unwrap();
+    let cap = OpId(*alice.replica.judge().id(me.grant));
+    alice.say(Body::SetRole { subject: id(CARA), role: Role::Viewer, cap });
+    let mut cara = Peer::beside(CARA, &alice);
+    assert!(cara.folded.is_empty() && edits.iter().all(|id| !cara.can_read(id)));
+    alice.share_keys();
+    let mut out = Vec::new();
+    for op in &alice.log {
+        if let Ok(Received::New) = cara.replica.receive(&op.bytes, &mut out) {
+            cara.log.push(op.clone());
+        }
+    }
+    assert!(out.contains(&Output::Unlocked));
+    cara.reopen();
+    assert_eq!(cara.folded, edits);
+    assert_eq!(state(&cara.replica), state(&alice.replica));
+}
+
+#[test]
+fn epochs_begun_apart_settle_without_another_one() {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.grant(CARA, Role::Editor);
+    bob.hear(&alice);
+    let mut cara = Peer::beside(CARA, &alice);
+    // Both learn that Dora is gone, and each makes a key.
+    alice.grant(4, Role::Viewer);
+    for peer in [&mut bob, &mut cara] {
+        peer.hear(&alice);
+    }
+    let me = alice.replica.members().into_iter().find(|m| m.author == id(ALICE).0).unwrap();
+    let cap = OpId(*alice.replica.judge().id(me.grant));
+    alice.say(Body::SetRole { subject: id(4), role: Role::None, cap });
+    for peer in [&mut bob, &mut cara] {
+        peer.hear(&alice);
+    }
+    let (by_bob, by_cara) = (bob.edit("bob"), cara.edit("cara"));
+    assert_ne!(bob.key_of(&by_bob), cara.key_of(&by_cara));
+    bob.hear(&cara);
+    cara.hear(&bob);
+    assert_eq!(bob.replica.epoch(), cara.replica.epoch());
+    let epoch = bob.replica.epoch();
+    for _ in 0..3 {
+        bob.share_keys();
+        cara.share_keys();
+        bob.hear(&cara);
+        cara.hear(&bob);
+    }
+    assert_eq!((bob.replica.epoch(), cara.replica.epoch()), (epoch, epoch));
+    assert!(bob.replica.keys_in_order() && cara.replica.keys_in_order());
+    // A newcomer gets both from one seal.
+    alice.hear(&bob);
+    alice.hear(&cara);
+    alice.grant(5, Role::Viewer);
+    let mut last = Peer::beside(5, &alice);
+    last.reopen();
+    assert!(last.can_read(&by_bob) && last.can_read(&by_cara));
+}
+
+#[test]
+fn who_may_not_edit_begins_no_epoch() {
+    let (mut alice, _) = alice_and_bob();
+    alice.grant(CARA, Role::Viewer);
+    let mut cara = Peer::beside(CARA, &alice);
+    let profile = || Saying::Profile { name: "Cara".into(), color: "#000000".into() };
+    cara.say(profile());
+    let me = alice.replica.members().into_iter().find(|m| m.author == id(ALICE).0).unwrap();
+    let cap = OpId(*alice.replica.judge().id(me.grant));
+    alice.say(Body::SetRole { subject: id(BOB), role: Role::None, cap });
+    cara.hear(&alice);
+    assert_eq!(cara.try_say(profile()), Err(AuthorError::NoKey));
+    alice.share_keys();
+    cara.hear(&alice);
+    cara.say(profile());
+}
+
+#[test]
+fn shares_by_a_removed_member_change_nothing() {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.grant(BOB, Role::None);
+    let after = alice.edit("after");
+    let epoch = alice.replica.epoch().unwrap();
+    assert_eq!(alice.key_of(&after), epoch);
+    // Bob, who does not know the key, claims to have been given it, and names keys of his own.
+    for key in [epoch, EpochKey::new([5; 32]).id()] {
+        let share = KeyShare { key, seals: Vec::new(), older: Vec::new() };
+        bob.restart(60);
+        let op = forge(BOB, bob.replica.workspace(), key.0[0], 0, &bob.heads(), Body::Open);
+        bob.take(&op).unwrap();
+        alice.take(&op).unwrap();
+        let share = forge(BOB, bob.replica.workspace(), key.0[0], 1, &[op.id], Body::KeyShare(share));
+        alice.take(&share).unwrap();
+    }
+    assert_eq!(alice.replica.epoch(), Some(epoch));
+    assert!(alice.replica.keys_in_order());
+    assert_eq!(alice.replica.key_holders(&epoch).unwrap(), [id(ALICE)].into());
+}
+
+#[test]
+fn a_payload_copied_into_another_op_does_not_open() {
+    let (mut alice, bob) = alice_and_bob();
+    let edit = alice.edit("a");
+    let Body::Edit { update, .. } = alice.op(&edit).body else { unreachable!("it is an edit") };
+    // Bob cannot make another's words his own, not even unread.
+    let stolen = Body::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
+    let open = forge(BOB, bob.replica.workspace(), 80, 0, &bob.heads(), Body::Open);
+    let stolen = forge(BOB, bob.replica.workspace(), 80, 1, &[open.id], stolen);
+    alice.take(&open).unwrap();
+    alice.take(&stolen).unwrap();
+    assert!(alice.replica.open(&stolen).is_none() && !alice.replica.is_folded(&stolen.id));
+    assert_eq!(alice.replica.shut_keys(), 0, "it is not its key that is missing");
+}
