@@ -327,7 +327,7 @@ impl Actor {
     }
 
     fn carry_out(&mut self, id: &WorkspaceId, effects: Effects) {
-        let Effects { writes, publish, folded, folds, membership, profiles, keys, rebuilt } = effects;
+        let Effects { writes, publish, folded, folds, membership, profiles, keys, rebuilt, gone } = effects;
         let own = !publish.is_empty();
         let workspace = id.to_string();
         self.publish_ops(id, publish);
@@ -338,8 +338,12 @@ impl Actor {
             room.title_stale = true;
         }
         if rebuilt {
-            let reason = "Changes by somebody without the right to make them were taken out again.";
-            room.space.reset_windows(&self.key, reason);
+            let reason = room.space.gone_words(&gone);
+            room.space.reset_windows(&self.key, &reason);
+            if !gone.is_empty() {
+                let workspace = Some(workspace.clone());
+                self.tell(Event::Notice { code: "edits_taken_out".into(), message: reason, workspace });
+            }
         }
         if !writes.is_empty() {
             self.commit(id, writes);

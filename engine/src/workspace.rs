@@ -86,6 +86,8 @@ pub(crate) struct Effects {
     pub(crate) keys: bool,
     /// The document was rebuilt.
     pub(crate) rebuilt: bool,
+    /// How many edits of whom count no more.
+    pub(crate) gone: BTreeMap<DeviceId, usize>,
 }
 
 /// The key under which verbs write.
@@ -154,7 +156,7 @@ impl Workspace {
                     Some(Ok(update)) => fold(&mut self.document, &update.encode()),
                     _ => self.misfolded = true,
                 },
-                Output::Rebuild => self.misfolded = true,
+                Output::Rebuild(_) => self.misfolded = true,
                 Output::Unlocked => self.locked_out = true,
                 _ => {}
             }
@@ -459,7 +461,12 @@ impl Workspace {
                         effects.folds += 1;
                     }
                 }
-                Output::Rebuild => rebuild = true,
+                Output::Rebuild(gone) => {
+                    rebuild = true;
+                    for author in gone.iter().filter_map(|id| self.replica.author_of(id)) {
+                        *effects.gone.entry(author).or_default() += 1;
+                    }
+                }
                 Output::Unlocked => unlocked = true,
                 Output::MembershipChanged => effects.membership = true,
                 Output::ProfileChanged(_) => effects.profiles = true,

@@ -46,8 +46,8 @@ pub enum Output {
     Persist(Op),
     /// Apply the update of this op, which is accepted, to the document. Parts of a group follow one another, at once.
     Fold(OpId),
-    /// Edits became void: rebuild the document from `fold_order`. Earlier `Fold`s of this list are included.
-    Rebuild,
+    /// These edits count no more: rebuild the document from `fold_order`. Earlier `Fold`s of this list are included.
+    Rebuild(Vec<OpId>),
     /// Roles, links or members may differ.
     MembershipChanged,
     /// A device calls itself differently.
@@ -279,14 +279,15 @@ impl Replica {
             unread,
             time_ms: op.time_ms,
         });
-        let folded = |lost: &Node| self.known[lost.index()].edit && self.judge.accepted(*lost);
-        let lost = self.sessions.place(op, node, &self.judge).iter().any(folded);
+        let mut gone = self.sessions.place(op, node, &self.judge);
+        gone.retain(|lost| self.known[lost.index()].edit && self.judge.accepted(*lost));
+        gone.extend_from_slice(&changes.edits_voided);
         self.note_body(op, node);
         out.push(Output::Persist(op.clone()));
         #[cfg(feature = "document")]
         self.note_content(op, node, out);
-        if lost || !changes.edits_voided.is_empty() {
-            out.push(Output::Rebuild);
+        if !gone.is_empty() {
+            out.push(Output::Rebuild(gone.into_iter().map(|n| OpId(*self.judge.id(n))).collect()));
         } else {
             #[cfg(feature = "document")]
             out.extend(self.folds(changes.edits_accepted.iter().copied()).map(Output::Fold));

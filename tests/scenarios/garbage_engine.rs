@@ -514,7 +514,7 @@ fn spoil(rng: &mut Rng, dir: &std::path::Path, workspace: &WorkspaceId) -> Strin
         3 => run("UPDATE op SET id = ?1 WHERE seq = ?2", &[&garbage, seq]),
         4 => run(
             "UPDATE workspace SET name = ?1, description = ?1, summary = ?2, state = 99 WHERE id = ?3",
-            &[&"\u{0}💥", &garbage, &workspace.0.as_slice()],
+            &[&"\u{0}💥".as_bytes(), &garbage, &workspace.0.as_slice()],
         ),
         _ => run("UPDATE setting SET value = ?1", &[&garbage]),
     }

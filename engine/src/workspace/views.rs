@@ -80,6 +80,25 @@ impl Workspace {
         json!({"device": device.to_string(), "name": name, "color": color})
     }
 
+    /// Whose edits count no more, how many and why, in a sentence or several.
+    pub(crate) fn gone_words(&self, gone: &std::collections::BTreeMap<DeviceId, usize>) -> String {
+        let one = |(device, count): (&DeviceId, &usize)| {
+            let (name, _) = self.person(device);
+            let changes = if *count == 1 { "A change".to_owned() } else { format!("{count} changes") };
+            let was = if *count == 1 { "was" } else { "were" };
+            let why = match self.replica.role(device) {
+                Role::None => format!("{name} had been removed before others could know of it"),
+                Role::Viewer => format!("{name} had become a viewer before others could know of it"),
+                Role::Editor | Role::Owner => format!("{name}'s computer said two different things at one place"),
+            };
+            format!("{changes} by {name} {was} taken out again: {why}.")
+        };
+        if gone.is_empty() {
+            return "The document was put together anew.".to_owned();
+        }
+        gone.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
     /// The senior owner, if anybody owns the workspace.
     pub(crate) fn owner(&self) -> Option<DeviceId> {
         self.replica.judge().owners().first().map(|a| DeviceId(*a))

@@ -74,7 +74,7 @@ impl Peer {
             match output {
                 Output::Persist(op) => self.log.push(op),
                 Output::Fold(id) => self.folded.push(id),
-                Output::Rebuild => {
+                Output::Rebuild(_) => {
                     self.folded = self.replica.fold_order();
                     self.rebuilds += 1;
                 }

@@ -163,7 +163,7 @@ impl Peer {
                     let update = self.update_of(&id);
                     fold(&mut self.document, &update);
                 }
-                Output::Rebuild => rebuild = true,
+                Output::Rebuild(_) => rebuild = true,
                 Output::Unlocked => unlocked = true,
                 _ => {}
             }
