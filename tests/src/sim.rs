@@ -467,7 +467,8 @@ impl World {
             heads.sort_unstable();
             let roles: Vec<Role> = (0..PEERS).map(|p| replica.role(&peer::key(p).id())).collect();
             let versions = replica.versions().count();
-            let keys = (replica.epoch(), replica.shut_keys());
+            // Read only until an update, nothing is sealed, and no key shared.
+            let keys = replica.newer_version().is_none().then(|| (replica.epoch(), replica.shut_keys()));
             (replica.len(), heads, folded, roles, versions, replica.newer_version(), keys)
         };
         let (first, document) = (state(ALICE), self.peers[ALICE].document.canonical_json());
