@@ -196,6 +196,7 @@ pub(crate) fn options(place: &Place, network: Option<&Network>) -> Result<Option
         options.listen = read(&network.listen)?;
         options.relays = read(&network.relay)?;
         options.mdns = !network.no_mdns;
+        options.relay_only = network.relay_only;
     }
     Ok(options)
 }

@@ -60,6 +60,9 @@ pub(crate) struct Network {
     /// Do not look for neighbours on the local network.
     #[arg(long)]
     no_mdns: bool,
+    /// Be reached through relays alone: listen nowhere and show this device's address to nobody but them.
+    #[arg(long)]
+    relay_only: bool,
 }
 
 #[derive(Subcommand)]
@@ -107,7 +110,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("OMNISCOPE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,libp2p=error"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,libp2p=error,yamux=error,quinn_udp=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let json = arguments.place.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

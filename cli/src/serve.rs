@@ -60,7 +60,8 @@ async fn announce(engine: &Engine, asked: usize, http: Option<String>) -> Result
     let listening = loop {
         let status = engine.call("network.status", json!({})).await?;
         let listening = status["listening"].as_array().cloned().unwrap_or_default();
-        if listening.len() >= asked.max(1) || tokio::time::Instant::now() >= deadline {
+        let wanted = if status["relay_only"] == true { 0 } else { asked.max(1) };
+        if listening.len() >= wanted || tokio::time::Instant::now() >= deadline {
             break listening;
         }
         tokio::time::sleep(LOOK_AGAIN).await;

@@ -9,6 +9,7 @@ mod people;
 mod places;
 mod remembered;
 mod verbs;
+pub(crate) mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -117,6 +118,8 @@ pub(crate) struct Actor {
     look_due: u64,
     joins: Vec<PendingJoin>,
     listening: Vec<Multiaddr>,
+    /// Relays in use beside those of the options.
+    kept_relays: Vec<Multiaddr>,
     circuits: BTreeMap<Multiaddr, Multiaddr>,
     online: bool,
     profile: (String, String),
@@ -138,7 +141,7 @@ impl Actor {
         let mut actor = Self {
             me,
             online: net.is_some(),
-            options,
+            options: Options { relay_only: options.relay_only || ways::is_relay_only(&store), ..options },
             net,
             net_events,
             events,
@@ -151,6 +154,7 @@ impl Actor {
             look_due: 0,
             joins: Vec::new(),
             listening: Vec::new(),
+            kept_relays: ways::kept_relays(&store),
             circuits: BTreeMap::new(),
             profile: people::load_profile(&store, &me),
             started: Instant::now(),

@@ -12,7 +12,7 @@ use omniscope_protocol::identity::DeviceKey;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::actor::{Actor, Command};
+use crate::actor::{Actor, Command, ways};
 use crate::api::ApiError;
 use crate::event::{Event, MAX_EVENTS_BEHIND};
 use crate::net::{Net, NetConfig};
@@ -36,6 +36,8 @@ pub struct Options {
     pub relays: Vec<Multiaddr>,
     /// Looks for neighbours by multicast DNS.
     pub mdns: bool,
+    /// Is reached through relays alone and shows its address to nobody else, this time or, if it was set so, always.
+    pub relay_only: bool,
     /// Switches gossip off, to show that the exchange of heads does without.
     pub no_gossip: bool,
     /// Loses so many of 100 gossip messages, to the same end.
@@ -64,8 +66,9 @@ impl Engine {
         let net = if options.network {
             let config = NetConfig {
                 listen: options.listen.clone(),
-                relays: options.relays.clone(),
+                relays: options.relays.iter().cloned().chain(ways::kept_relays(&store)).collect(),
                 mdns: options.mdns,
+                relay_only: options.relay_only || ways::is_relay_only(&store),
                 online: true,
                 gossip: !options.no_gossip,
                 gossip_loss_percent: options.gossip_loss_percent,

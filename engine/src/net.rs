@@ -220,6 +220,8 @@ pub enum NetCommand {
 pub enum NetEvent {
     /// The device listens on this address, which ends in its own `/p2p/<peer id>`.
     Listening { addr: Multiaddr },
+    /// The device listens there no more, as when an interface or its address is gone.
+    NotListening { addr: Multiaddr },
     /// A first connection to a device exists.
     Connected { device: DeviceId, path: Path },
     /// The last connection to a device is gone.

@@ -74,20 +74,27 @@ impl Headless {
         inside: &[String],
         more: &[&str],
     ) -> Option<(Self, Value)> {
+        let mut words = vec!["--no-mdns"];
+        for addr in listen {
+            words.extend(["--listen", addr]);
+        }
+        if let Some(addr) = relay {
+            words.extend(["--relay", addr]);
+        }
+        words.extend(more);
+        Self::start_peer(name, home, inside, &words)
+    }
+
+    /// Starts a peer with these arguments to `omniscope peer` and no others.
+    pub fn start_peer(name: &'static str, home: &Home, inside: &[String], arguments: &[&str]) -> Option<(Self, Value)> {
         let program = program("omniscope")?;
         std::fs::create_dir_all(&home.0).unwrap();
         let mut words: Vec<std::ffi::OsString> = inside.iter().map(Into::into).collect();
         words.push(program.into());
         words.extend(["--data-dir".into(), home.data().into(), "--key-file".into(), home.key().into()]);
-        words.extend(["peer".into(), "--no-mdns".into()]);
-        for addr in listen {
-            words.extend(["--listen".into(), (*addr).into()]);
-        }
-        if let Some(addr) = relay {
-            words.extend(["--relay".into(), (*addr).into()]);
-        }
+        words.push("peer".into());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(more);
+        command.args(&words[1..]).args(arguments);
         let mut peer =
             Self { name, device: String::new(), process: Process::spawn(command), kept: VecDeque::new(), asked: 0 };
         let ready = peer.event("the peer is ready", |e| e["method"] == "ready")["params"].take();

@@ -12,6 +12,7 @@ use omniscope_protocol::replica::{JoinAnswer, Replica};
 use omniscope_protocol::wire::{Refusal, Request, Response};
 use serde_json::{Value, json};
 
+use super::ways::relays_in;
 use super::{Actor, now_ms, random, store_error, unix_ms};
 use crate::api::{ApiError, millis};
 use crate::event::Event;
@@ -97,6 +98,9 @@ impl Actor {
         seek.sort_unstable();
         seek.dedup();
         let addrs: Vec<Multiaddr> = link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
+        for relay in relays_in(&addrs) {
+            self.use_relay(&relay);
+        }
         for device in seek {
             let of = |a: &&Multiaddr| crate::net::device_at(a).is_some_and(|d| d == device);
             self.command(NetCommand::Know { device, addrs: addrs.iter().filter(of).cloned().collect() });
@@ -187,6 +191,8 @@ impl Actor {
         }
         for join in done {
             self.forget_join(&join.link);
+            let addrs: Vec<Multiaddr> = join.link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
+            self.keep_relays(relays_in(&addrs));
         }
         self.say_profile(id);
         self.show_presence(id);

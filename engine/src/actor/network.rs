@@ -104,6 +104,7 @@ impl Actor {
                     self.listening.push(addr);
                 }
             }
+            NetEvent::NotListening { addr } => self.listening.retain(|known| *known != addr),
             NetEvent::RelayUp { addr, circuit_addr } => {
                 self.circuits.insert(addr, circuit_addr);
             }

@@ -24,7 +24,7 @@ impl Actor {
         if let Some(peer) = self.peers.get(&device) {
             self.remember_addresses(device, &peer.addrs);
         }
-        let relays = self.options.relays.iter().map(|r| circuit_through(r, &device));
+        let relays = self.relays().map(|r| circuit_through(r, &device));
         let addrs: Vec<Multiaddr> = self.remembered_addresses(&device).into_iter().chain(relays).collect();
         // Without an address, too: circuits and neighbours may lead to it later.
         self.command(NetCommand::Know { device, addrs });

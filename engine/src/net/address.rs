@@ -65,6 +65,10 @@ pub(super) fn port_of(addr: &Multiaddr) -> Option<(bool, u16)> {
     }
 }
 
+pub(super) fn is_quic(addr: &Multiaddr) -> bool {
+    addr.iter().any(|part| matches!(part, Protocol::QuicV1))
+}
+
 pub(super) fn is_circuit(addr: &Multiaddr) -> bool {
     addr.iter().any(|part| matches!(part, Protocol::P2pCircuit))
 }

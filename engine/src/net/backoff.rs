@@ -10,6 +10,9 @@ const FRESH_CAP: Duration = Duration::from_millis(1500);
 /// How long a loss counts as fresh.
 const FRESH: Duration = Duration::from_secs(60);
 
+/// Signs of life come in bursts, as when several addresses appear; one attempt answers to all of them.
+const BURST: Duration = Duration::from_millis(300);
+
 /// How long the pauses become for what has been gone for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
@@ -33,7 +36,7 @@ impl Pace {
     }
 
     fn first(self) -> Duration {
-        if self == Self::Upgrade { Duration::from_secs(15) } else { FIRST_PAUSE }
+        if self == Self::Upgrade { Duration::from_secs(4) } else { FIRST_PAUSE }
     }
 }
 
@@ -44,12 +47,13 @@ pub(super) struct Backoff {
     attempts: u32,
     since: Instant,
     due: Instant,
+    last: Option<Instant>,
 }
 
 impl Backoff {
     /// Due at once.
     pub(super) fn new(pace: Pace, now: Instant) -> Self {
-        Self { pace, attempts: 0, since: now, due: now }
+        Self { pace, attempts: 0, since: now, due: now, last: None }
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
@@ -61,6 +65,7 @@ impl Backoff {
         let cap = self.pace.cap(now.duration_since(self.since) < FRESH);
         let pause = (self.pace.first() * 2u32.saturating_pow(self.attempts.min(8))).min(cap);
         self.attempts = self.attempts.saturating_add(1);
+        self.last = Some(now);
         self.due = now + pause - pause * (jitter % 256) / 1024;
     }
 
@@ -72,6 +77,13 @@ impl Backoff {
     /// Makes the next attempt due at once, without shorter pauses after it.
     pub(super) fn bring_forward(&mut self, now: Instant) {
         self.due = self.due.min(now);
+    }
+
+    /// As `restart_after`, unless the last attempt was made just now.
+    pub(super) fn refresh(&mut self, now: Instant, head_start: Duration) {
+        let soonest = self.last.map_or(now, |last| now.max(last + BURST)).max(now + head_start);
+        self.restart(now);
+        self.due = soonest;
     }
 
     /// As `restart`, with the next attempt due after `head_start`.
@@ -105,6 +117,9 @@ mod tests {
         let pauses = pauses.collect();
         backoff.restart(now);
         assert!(backoff.is_due(now));
+        backoff.attempted(now, 0);
+        backoff.refresh(now, Duration::ZERO);
+        assert!(!backoff.is_due(now) && backoff.is_due(now + BURST), "once in a burst");
         backoff.restart_after(now, FIRST_PAUSE);
         assert!(!backoff.is_due(now) && backoff.is_due(now + FIRST_PAUSE));
         pauses

@@ -41,11 +41,21 @@ impl Entry {
         }
     }
 
+    fn head_start(&self) -> Duration {
+        if self.addrs.iter().all(is_circuit) { Duration::ZERO } else { HEAD_START }
+    }
+
     fn restart(&mut self, now: Instant) {
         self.direct.restart(now);
         self.upgrade.restart(now);
-        let head_start = if self.addrs.iter().all(is_circuit) { Duration::ZERO } else { HEAD_START };
-        self.circuit.restart_after(now, head_start);
+        self.circuit.restart_after(now, self.head_start());
+    }
+
+    /// As `restart`, but once in a burst.
+    fn refresh(&mut self, now: Instant) {
+        self.direct.refresh(now, Duration::ZERO);
+        self.upgrade.refresh(now, Duration::ZERO);
+        self.circuit.refresh(now, self.head_start());
     }
 }
 
@@ -105,7 +115,7 @@ impl Book {
         self.learn(peer, addrs, now);
         if let Some(entry) = self.entries.get_mut(&peer) {
             entry.supervised = true;
-            entry.restart(now);
+            entry.refresh(now);
         }
     }
 
@@ -141,14 +151,14 @@ impl Book {
         for entry in self.entries.values_mut().filter(|entry| entry.supervised) {
             entry.addrs.append(&mut entry.wrong);
             entry.addrs.truncate(MAX_ADDRESSES_PER_DEVICE);
-            entry.restart(now);
+            entry.refresh(now);
         }
     }
 
     /// A relay is connected: whoever can be reached through it is tried at once.
     pub(super) fn restart_circuits(&mut self, now: Instant) {
         for entry in self.entries.values_mut().filter(|entry| entry.supervised) {
-            entry.circuit.restart(now);
+            entry.circuit.refresh(now, Duration::ZERO);
         }
     }
 
@@ -248,9 +258,13 @@ mod tests {
         let first = ways(&mut book, now);
         assert!(first.contains(&(far, Way::Circuit, 1)) && first.contains(&(near, Way::Direct, 1)));
         assert!(!first.iter().any(|(peer, way, _)| *peer == near && *way == Way::Circuit), "direct goes first");
-        assert!(ways(&mut book, now + HEAD_START).contains(&(near, Way::Circuit, 1)));
-        book.restart_circuits(now + HEAD_START);
-        assert!(ways(&mut book, now + HEAD_START).contains(&(near, Way::Circuit, 1)), "a relay came back");
+        let mut now = now + HEAD_START;
+        assert!(ways(&mut book, now).contains(&(near, Way::Circuit, 1)));
+        now += Duration::from_secs(60);
+        ways(&mut book, now);
+        now += Duration::from_millis(500);
+        book.restart_circuits(now);
+        assert!(ways(&mut book, now).contains(&(near, Way::Circuit, 1)), "a relay came back");
     }
 
     #[test]
@@ -294,7 +308,8 @@ mod tests {
         book.restart(&peer, now);
         assert_eq!(book.due(now, |_| Reach::None)[0].addrs, [addr(1)], "hearing of it again makes it no better");
         book.restart_all(now);
-        assert_eq!(book.due(now, |_| Reach::None)[0].addrs, [addr(1), addr(2)]);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(book.due(later, |_| Reach::None)[0].addrs, [addr(1), addr(2)]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, Swarm, TransportError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::address::{device_of, ending_in, is_circuit, last_peer, peer_of, relay_of};
+use super::address::{device_of, ending_in, is_circuit, is_quic, last_peer, peer_of, relay_of};
 use super::behaviour::{Behaviour, Manners, wire_topic};
 use super::book::{Attempt, Book, Way};
 use super::dials::Dials;
@@ -467,8 +467,10 @@ impl Driver {
             return;
         }
         for (peer, addrs) in self.relays.due_dials(now) {
-            if self.dials.has_room(&peer, Way::Direct) {
-                self.dial(Attempt { peer, addrs, way: Way::Direct });
+            // Of the one way and of the other, dials do not wait for each other.
+            let way = if addrs.iter().any(is_quic) { Way::Direct } else { Way::Upgrade };
+            if self.dials.has_room(&peer, way) {
+                self.dial(Attempt { peer, addrs, way });
             }
         }
         for (peer, circuit) in self.relays.due_reservations(now) {

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId, ping};
 
-use super::address::is_circuit;
+use super::address::{is_circuit, is_quic};
 
 const FAST_INTERVAL: Duration = Duration::from_secs(1);
 const FAST_TIMEOUT: Duration = Duration::from_secs(4);
@@ -23,7 +22,7 @@ const SLOW_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether silence on this connection has to be noticed by pings.
 pub(super) fn is_watched(remote: &Multiaddr) -> bool {
-    is_circuit(remote) || !remote.iter().any(|part| matches!(part, Protocol::QuicV1))
+    is_circuit(remote) || !is_quic(remote)
 }
 
 pub(super) struct Pulse {

@@ -11,7 +11,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 
-use super::address::{is_circuit, last_peer};
+use super::address::{is_circuit, is_quic, last_peer};
 use super::backoff::{Backoff, Pace, jitter};
 use super::links::SILENCE;
 use super::pulse::is_watched;
@@ -19,6 +19,9 @@ use super::{MAX_ADDRESSES_PER_DEVICE, MAX_RELAYS};
 
 /// A reservation that is not granted within this time is given up and asked for anew.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// QUIC goes first: where a relay sees this device by UDP, a hole can be punched.
+const HEAD_START: Duration = Duration::from_millis(700);
 
 /// A relay tells at once where it sees this device. Circuits wait for it, up to this time: libp2p punches a hole only
 /// with what it knew when the circuit came up.
@@ -38,7 +41,9 @@ struct Relay {
     /// Each ends in the relay's peer id; at least one.
     addrs: Vec<Multiaddr>,
     lines: BTreeMap<ConnectionId, Line>,
-    dialling: Backoff,
+    /// By QUIC, and in other ways.
+    by_quic: Backoff,
+    otherwise: Backoff,
     asking: Backoff,
     listener: Option<(ListenerId, Instant)>,
     /// Set while the reservation holds: the configured address that it is told under.
@@ -48,6 +53,13 @@ struct Relay {
 }
 
 impl Relay {
+    /// Dials soon again, once in a burst.
+    fn refresh(&mut self, now: Instant) {
+        let head_start = if self.addrs.iter().any(is_quic) { HEAD_START } else { Duration::ZERO };
+        self.by_quic.refresh(now, Duration::ZERO);
+        self.otherwise.refresh(now, head_start);
+    }
+
     /// The address that works, or else the first.
     fn current(&self) -> &Multiaddr {
         self.lines.values().next().map_or(&self.addrs[0], |line| &line.addr)
@@ -80,7 +92,8 @@ impl Relays {
         let relay = self.relays.entry(peer).or_insert_with(|| Relay {
             addrs: Vec::new(),
             lines: BTreeMap::new(),
-            dialling: Backoff::new(Pace::Relay, now),
+            by_quic: Backoff::new(Pace::Relay, now),
+            otherwise: Backoff::new(Pace::Relay, now),
             asking: Backoff::new(Pace::Relay, now),
             listener: None,
             held: None,
@@ -88,7 +101,7 @@ impl Relays {
         });
         if !relay.addrs.contains(&addr) && relay.addrs.len() < MAX_ADDRESSES_PER_DEVICE {
             relay.addrs.push(addr);
-            relay.dialling.restart(now);
+            relay.refresh(now);
         }
         Ok(peer)
     }
@@ -127,9 +140,13 @@ impl Relays {
     pub(super) fn due_dials(&mut self, now: Instant) -> Vec<(PeerId, Vec<Multiaddr>)> {
         let mut due = Vec::new();
         for (peer, relay) in &mut self.relays {
-            if relay.lines.is_empty() && relay.dialling.is_due(now) {
-                relay.dialling.attempted(now, jitter());
-                due.push((*peer, relay.addrs.clone()));
+            for quic in [true, false] {
+                let dialling = if quic { &mut relay.by_quic } else { &mut relay.otherwise };
+                if relay.lines.is_empty() && dialling.is_due(now) {
+                    dialling.attempted(now, jitter());
+                    let addrs: Vec<Multiaddr> = relay.addrs.iter().filter(|a| is_quic(a) == quic).cloned().collect();
+                    due.extend((!addrs.is_empty()).then_some((*peer, addrs)));
+                }
             }
         }
         due
@@ -229,7 +246,7 @@ impl Relays {
         if !relay.lines.is_empty() {
             return None;
         }
-        relay.dialling.restart(now);
+        relay.refresh(now);
         Some((relay.listener.take().map(|(listener, _)| listener), relay.held.take()))
     }
 
@@ -250,7 +267,7 @@ impl Relays {
     /// Forgets all listeners and makes every relay due at once; returns what was listened on.
     pub(super) fn reset(&mut self, now: Instant) -> Vec<(Option<ListenerId>, Option<Multiaddr>)> {
         let reset = |relay: &mut Relay| {
-            relay.dialling.restart(now);
+            relay.refresh(now);
             relay.asking.restart(now);
             relay.told_down = false;
             (relay.listener.take().map(|(id, _)| id), relay.held.take())
@@ -268,8 +285,8 @@ impl Relays {
     /// Tries all relays without a reservation at once.
     pub(super) fn restart_all(&mut self, now: Instant) {
         for relay in self.relays.values_mut().filter(|relay| relay.held.is_none()) {
-            relay.dialling.restart(now);
-            relay.asking.restart(now);
+            relay.refresh(now);
+            relay.asking.refresh(now, Duration::ZERO);
         }
     }
 }
@@ -307,7 +324,8 @@ mod tests {
         assert!(relays.granted(&peer, local).is_none(), "a renewal is no news");
         assert!(relays.stalled(now + PATIENCE * 2).is_empty());
         assert_eq!(relays.closed(&peer, line, now), Some((Some(listener), Some(addr.clone()))));
-        assert_eq!(relays.due_dials(now).len(), 1);
+        let now = now + Duration::from_secs(1);
+        assert_eq!(relays.due_dials(now).len(), 1, "at once, except in a burst");
         relays.opened(&peer, line, addr.clone(), now);
         assert_eq!(relays.due_reservations(now).len(), 1);
         relays.listening(&peer, listener, now);
@@ -329,7 +347,8 @@ mod tests {
         for addr in &addrs {
             relays.add(addr.clone(), now).unwrap();
         }
-        assert_eq!(relays.due_dials(now), [(peer, addrs.clone())]);
+        assert_eq!(relays.due_dials(now), [(peer, addrs[..1].to_vec())]);
+        assert!(relays.due_dials(now + HEAD_START).contains(&(peer, addrs[1..].to_vec())), "the others come later");
         relays.opened(&peer, line, addrs[2].clone(), now);
         relays.listening(&peer, ListenerId::next(), now);
         assert_eq!(relays.granted(&peer, PeerId::random()).unwrap().0, addrs[2]);

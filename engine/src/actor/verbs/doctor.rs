@@ -18,7 +18,7 @@ impl Actor {
             check("folder", self.folder()),
             check("device", Ok(self.me.to_string())),
             check("network", self.reachable()),
-            check("relays", self.relays()),
+            check("relays", self.relays_up()),
         ]})
     }
 
@@ -43,6 +43,9 @@ impl Actor {
         if self.net.is_none() {
             return Ok("not in use; `omniscope peer` and the window use it".into());
         }
+        if self.options.relay_only {
+            return Ok(format!("reached through relays alone, {} peers", self.peers.len()));
+        }
         if self.online && self.listening.is_empty() {
             return Err("no address to listen on was found".into());
         }
@@ -50,9 +53,12 @@ impl Actor {
         Ok(format!("{state}, {} addresses, {} peers", self.listening.len(), self.peers.len()))
     }
 
-    fn relays(&self) -> Result<String, String> {
-        let (up, all) = (self.circuits.len(), self.options.relays.len());
+    fn relays_up(&self) -> Result<String, String> {
+        let (up, all) = (self.relays().filter(|r| self.is_relay_up(r)).count(), self.relays().count());
         let detail = format!("{up} of {all} reachable");
+        if self.options.relay_only && all == 0 {
+            return Err("none, so that nobody can be reached: this device is reached through relays alone".into());
+        }
         if up < all && self.online { Err(detail) } else { Ok(detail) }
     }
 }

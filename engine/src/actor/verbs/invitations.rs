@@ -140,8 +140,7 @@ impl Actor {
             let relay = relay.parse().map_err(|e| ApiError::params(format!("expected a multiaddr: {e}")))?;
             addresses.push(super::super::places::circuit_through(&relay, &self.me).to_string());
         }
-        let configured =
-            self.options.relays.iter().map(|r| super::super::places::circuit_through(r, &self.me).to_string());
+        let configured = self.relays().map(|r| super::super::places::circuit_through(r, &self.me).to_string());
         addresses.extend(configured);
         addresses.extend(self.listening.iter().map(ToString::to_string));
         let mut seen = std::collections::BTreeSet::new();

@@ -31,20 +31,21 @@ impl Actor {
             #[derive(Deserialize)]
             #[serde(deny_unknown_fields)]
             struct Set {
-                online: bool,
+                online: Option<bool>,
+                relay_only: Option<bool>,
             }
-            let Set { online } = params(given)?;
+            let Set { online, relay_only } = params(given)?;
+            if online.is_none() && relay_only.is_none() {
+                return Err(ApiError::params("expected online, relay_only or both"));
+            }
             if self.net.is_none() {
                 return Err(ApiError::new("no_network", "this engine was started without a network"));
             }
-            let rooms: Vec<WorkspaceId> = self.rooms.keys().copied().collect();
-            for id in rooms.iter().filter(|_| !online) {
-                self.pause_presence(id);
+            if let Some(relay_only) = relay_only {
+                self.set_relay_only(relay_only);
             }
-            self.command(NetCommand::SetOnline(online));
-            self.online = online;
-            for id in &rooms {
-                self.sync_state_changed(id);
+            if let Some(online) = online {
+                self.set_online(online);
             }
         } else if verb == "connect" {
             #[derive(Deserialize)]
@@ -59,17 +60,34 @@ impl Actor {
         } else if verb != "status" {
             return Err(ApiError::new("unknown_method", format!("there is no verb network.{verb}")));
         }
-        // A relay may have several addresses; the reservation stands on one of them.
-        let up =
-            |r: &libp2p::Multiaddr| self.circuits.keys().any(|c| crate::net::device_at(c) == crate::net::device_at(r));
-        let relays = self.options.relays.iter();
+        let up = |r: &libp2p::Multiaddr| self.is_relay_up(r);
+        let relays = self.relays();
         let relay = |r: &libp2p::Multiaddr| json!({"addr": r.to_string(), "state": if up(r) { "up" } else { "down" }});
         let peer = |(d, p): (&DeviceId, &Peer)| json!({"device": d.to_string(), "path": p.path.as_str(), "latency_ms": p.rtt_ms});
         Ok(json!({
             "online": self.online,
+            "relay_only": self.options.relay_only,
             "listening": self.listening.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "relays": relays.map(relay).collect::<Vec<_>>(),
             "peers": self.peers.iter().map(peer).collect::<Vec<_>>(),
         }))
+    }
+
+    fn set_online(&mut self, online: bool) {
+        let rooms: Vec<WorkspaceId> = self.rooms.keys().copied().collect();
+        for id in rooms.iter().filter(|_| !online) {
+            self.pause_presence(id);
+        }
+        self.command(NetCommand::SetOnline(online));
+        self.online = online;
+        for id in &rooms {
+            self.sync_state_changed(id);
+        }
+    }
+
+    /// Whether a reservation stands on a relay, at whichever of its addresses.
+    pub(super) fn is_relay_up(&self, relay: &libp2p::Multiaddr) -> bool {
+        let of = crate::net::device_at(relay);
+        self.circuits.keys().any(|addr| crate::net::device_at(addr) == of)
     }
 }

@@ -56,6 +56,9 @@ impl Driver {
             }
             SwarmEvent::ExpiredListenAddr { address, .. } if !is_circuit(&address) => {
                 tracing::debug!(%address, "an address of this device is gone");
+                if let Some(addr) = ending_in(address, self.local) {
+                    self.outbox.push(NetEvent::NotListening { addr });
+                }
                 self.forget_vantage();
                 self.look_around(now);
             }

@@ -1,0 +1,107 @@
+//! How this device lets itself be reached: the relays in use, and whether by them alone.
+//!
+//! Relays come from the start (`--relay`) and from links by which this device joined: who was let in through a relay
+//! is to be found there later, too. Deliberately absent: reservations and dialling, which are the network's.
+
+use std::collections::BTreeSet;
+
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+
+use super::Actor;
+use crate::net::{MAX_RELAYS, NetCommand, device_at};
+use crate::store::{Batch, Store, Write};
+
+const RELAYS_KEY: &str = "relays";
+const RELAY_ONLY_KEY: &str = "relay only";
+
+/// Relays kept from links, in the order in which they came.
+pub(crate) fn kept_relays(store: &Store) -> Vec<Multiaddr> {
+    let kept = store.setting(RELAYS_KEY).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8(kept).unwrap_or_default();
+    text.lines().take(MAX_RELAYS).filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Whether this device was told to be reached by relays alone.
+pub(crate) fn is_relay_only(store: &Store) -> bool {
+    store.setting(RELAY_ONLY_KEY).is_ok_and(|kept| kept.is_some())
+}
+
+/// The relays that circuits lead through.
+pub(super) fn relays_in(addresses: &[Multiaddr]) -> BTreeSet<Multiaddr> {
+    let before = |addr: &Multiaddr| {
+        let relay: Multiaddr = addr.iter().take_while(|part| !matches!(part, Protocol::P2pCircuit)).collect();
+        (relay.len() < addr.len() && device_at(&relay).is_some()).then_some(relay)
+    };
+    addresses.iter().filter_map(before).collect()
+}
+
+impl Actor {
+    /// The relays in use.
+    pub(super) fn relays(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.options.relays.iter().chain(self.kept_relays.iter().filter(|r| !self.options.relays.contains(r)))
+    }
+
+    /// Uses a relay until the end of this run.
+    pub(super) fn use_relay(&self, relay: &Multiaddr) {
+        if self.relays().count() < MAX_RELAYS {
+            self.command(NetCommand::AddRelay(relay.clone()));
+        }
+    }
+
+    /// Uses relays from now on, also after a restart.
+    pub(super) fn keep_relays(&mut self, relays: BTreeSet<Multiaddr>) {
+        let known = self.kept_relays.len();
+        for relay in relays {
+            if self.relays().all(|r| *r != relay) && self.relays().count() < MAX_RELAYS {
+                self.command(NetCommand::AddRelay(relay.clone()));
+                self.kept_relays.push(relay);
+            }
+        }
+        if self.kept_relays.len() > known {
+            let text = self.kept_relays.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            self.keep_setting(RELAYS_KEY, Some(text.into_bytes()));
+            // Members may be found behind them.
+            self.seek_members();
+        }
+    }
+
+    /// Lets this device be reached by relays alone, or no more.
+    pub(super) fn set_relay_only(&mut self, on: bool) {
+        self.keep_setting(RELAY_ONLY_KEY, on.then(|| vec![1]));
+        self.options.relay_only = on;
+        self.listening.clear();
+        self.command(NetCommand::SetRelayOnly(on));
+    }
+
+    fn keep_setting(&self, key: &str, value: Option<Vec<u8>>) {
+        let write = Write::Setting { key: key.into(), value };
+        self.store.commit(Batch::one(write), |result| {
+            if let Err(error) = result {
+                tracing::warn!(%error, "a setting of the network was not kept");
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_circuit_names_the_relay_to_keep() {
+        let (relay, peer) = (
+            "12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5",
+            "12D3KooWJWoaqZhDaoEFshF7Rh1bpY9ohihFhzcW6d69Lr2NASuq",
+        );
+        let read = |text: String| text.parse::<Multiaddr>().unwrap();
+        let way = format!("/dns4/relay.example/tcp/443/wss/p2p/{relay}");
+        let addresses = [
+            read(format!("{way}/p2p-circuit/p2p/{peer}")),
+            read(format!("/ip4/10.0.0.1/tcp/1/p2p/{peer}")),
+            read(format!("/ip4/10.0.0.1/tcp/1/p2p-circuit/p2p/{peer}")),
+        ];
+        assert_eq!(relays_in(&addresses), [read(way)].into());
+    }
+}
