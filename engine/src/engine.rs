@@ -64,6 +64,8 @@ impl Engine {
         let (commands, queue) = mpsc::channel(MAX_COMMANDS);
         let (events, _) = broadcast::channel(MAX_EVENTS_BEHIND);
         let net = if options.network {
+            // How this device is to be reached is read before anything is sent. Another device's key opens nothing.
+            store.unlock(&key);
             let config = NetConfig {
                 listen: options.listen.clone(),
                 relays: options.relays.iter().cloned().chain(ways::kept_relays(&store)).collect(),
