@@ -1,13 +1,14 @@
 //! The one event loop: owns the state, carries out what workspaces decide, never waits for a peer or the disk.
 //!
-//! `verbs` answers calls, `network` what peers send, `joins` brings this device into workspaces, `presence` shows who
-//! is there. Deliberately absent: rules (they are the replica's) and SQL.
+//! `verbs` answers calls, `network` what peers send, `joins` brings this device into workspaces, `people` shows who is
+//! there, `secrecy` has the keys follow the members. Deliberately absent: rules (they are the replica's) and SQL.
 
 mod joins;
 mod network;
 mod people;
 mod places;
 mod remembered;
+mod secrecy;
 mod verbs;
 pub(crate) mod ways;
 
@@ -32,6 +33,7 @@ use crate::store::{Batch, Committed, Store, StoreError, WorkspaceRow, WorkspaceS
 use crate::workspace::{DocumentMessage, DocumentSink, Effects, Workspace};
 use joins::PendingJoin;
 use network::Peer;
+use secrecy::Secrecy;
 
 /// How long receipts gather before the committed heads are announced: this for each peer that hears it, up to a bound.
 const HEADS_AFTER_MS: u64 = 120;
@@ -46,9 +48,6 @@ const RETRY_COMMIT_MS: u64 = 1000;
 const STATE_EVERY_MS: u64 = 50;
 /// The actor looks around at least this often.
 const TICK_MS: u64 = 250;
-/// Others than who changed who is a member wait so long before they share keys, and each another share of the span.
-const KEYS_AFTER_MS: u64 = 300;
-const KEYS_SPREAD_MS: u64 = 1500;
 
 /// What the handle asks of the actor.
 pub(crate) enum Command {
@@ -95,8 +94,7 @@ struct Room {
     title_stale: bool,
     /// When the list's row was written last.
     row_kept: u64,
-    /// When members who lack the key are given it, if nobody did before.
-    keys_due: Option<u64>,
+    secrecy: Secrecy,
 }
 
 /// The engine's state.
@@ -220,7 +218,15 @@ impl Actor {
     fn next_due(&self) -> u64 {
         let rooms = self.rooms.values();
         let due = rooms.flat_map(|r| {
-            [r.space.next_due(), r.heads_due, r.near_due, r.retry_at, r.state_due, r.keys_due, r.presence.next_due()]
+            [
+                r.space.next_due(),
+                r.heads_due,
+                r.near_due,
+                r.retry_at,
+                r.state_due,
+                r.secrecy.next_due(),
+                r.presence.next_due(),
+            ]
         });
         let due = due.flatten().min();
         due.unwrap_or(u64::MAX).min(self.now() + TICK_MS)
@@ -304,7 +310,7 @@ impl Actor {
             heard_heads: BTreeSet::new(),
             title_stale: true,
             row_kept: 0,
-            keys_due: None,
+            secrecy: Secrecy::default(),
         };
         self.rooms.insert(id, room);
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
@@ -365,34 +371,6 @@ impl Actor {
         }
         if membership || keys {
             self.tend_keys(id, own);
-        }
-    }
-
-    /// Who changed who is a member has the keys follow at once; others wait a while, each another one, so that usually
-    /// one of them is enough.
-    fn tend_keys(&mut self, id: &WorkspaceId, own: bool) {
-        let (now, me) = (self.now(), self.me);
-        let Some(room) = self.rooms.get_mut(id) else { return };
-        if room.space.replica.keys_in_order() || room.space.replica.role(&me) == Role::None {
-            room.keys_due = None;
-        } else if own {
-            self.share_keys(id);
-        } else {
-            let turn = u64::from(u16::from_le_bytes([me.0[0], me.0[1]])) % KEYS_SPREAD_MS;
-            room.keys_due.get_or_insert(now + KEYS_AFTER_MS + turn);
-        }
-        self.say_profile(id);
-        self.show_presence(id);
-        self.release_presence(id);
-    }
-
-    fn share_keys(&mut self, id: &WorkspaceId) {
-        if let Some(room) = self.rooms.get_mut(id) {
-            room.keys_due = None;
-        }
-        // Who may not make a key leaves it to those who may.
-        if let Err(error) = self.with(id, |space, store, key, effects| space.share_keys(false, store, key, effects)) {
-            tracing::debug!(%error, "the workspace's key was not shared");
         }
     }
 
@@ -498,7 +476,7 @@ impl Actor {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             let Some(room) = self.rooms.get_mut(&id) else { continue };
             let (due, heads, retry, state) = (room.space.next_due(), room.heads_due, room.retry_at, room.state_due);
-            let (near, keys) = (room.near_due, room.keys_due);
+            let near = room.near_due;
             if retry.is_some_and(|at| at <= now) {
                 room.retry_at = None;
                 self.commit(&id, Vec::new());
@@ -514,13 +492,11 @@ impl Actor {
             if near.is_some_and(|at| at <= now) {
                 self.announce_near(&id);
             }
-            if keys.is_some_and(|at| at <= now) {
-                self.share_keys(&id);
-            }
             if state.is_some_and(|at| at <= now) {
                 self.tell_sync_state(&id, now);
             }
         }
+        self.tick_secrecy(now);
         self.tick_presence(now);
         self.tick_network(now);
         self.tick_joins(now);

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// All verbs, in the order of `docs/api.md`; no other is carried out.
-pub const VERBS: [&str; 50] = [
+pub const VERBS: [&str; 51] = [
     "profile.show",
     "profile.set",
     "doctor",
@@ -27,6 +27,7 @@ pub const VERBS: [&str; 50] = [
     "workspace.sync",
     "workspace.presence",
     "workspace.online",
+    "workspace.rotate",
     "member.role",
     "member.remove",
     "member.transfer",

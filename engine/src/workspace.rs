@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use omniscope_protocol::gate::Update;
-use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use omniscope_protocol::op::{Body, Op, Part};
 use omniscope_protocol::replica::{AuthorError, LocalSession, Output, Replica, Saying};
 
@@ -380,6 +380,20 @@ impl Workspace {
     ) -> Result<(), ApiError> {
         self.sign_own(store, key, effects, |replica, session, out| {
             replica.share_keys(key, session, afresh, crate::actor::now_ms(), out)
+        })
+    }
+
+    /// Seals a key to a member once more.
+    pub(crate) fn share_again(
+        &mut self,
+        key: &KeyId,
+        to: &DeviceId,
+        store: &Store,
+        own: &DeviceKey,
+        effects: &mut Effects,
+    ) -> Result<(), ApiError> {
+        self.sign_own(store, own, effects, |replica, session, out| {
+            replica.share_again(own, session, key, to, crate::actor::now_ms(), out)
         })
     }
 

@@ -1,13 +1,13 @@
 //! Every message between peers, in canonical form behind a version byte.
 //!
 //! Gossip is a hint: ops, announcements of ops too large for it, heads and presence. Requests are the truth: the
-//! exchange of heads (`Sync`), ops by id, ops pushed to a peer that lacks them, and joining. A peer that meets a
+//! exchange of heads (`Sync`), ops by id, ops pushed to a peer that lacks them, missing keys, and joining. A peer that meets a
 //! newer version answers `Unsupported` with the one it speaks. Addresses, rooms and retries are the driver's.
 
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::identity::{DeviceId, DeviceKey, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
+use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
 use crate::invitation::Redemption;
 use crate::op::{MAX_OP_BYTES, SEALING_BYTES, Sealed};
 
@@ -27,8 +27,13 @@ pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 pub const MAX_PUSH_BYTES: usize = 512 * 1024;
 /// Devices that one note may name as near.
 pub const MAX_NEAR: usize = 256;
+/// Keys in one request.
+pub const MAX_KEYS: usize = 64;
 /// Bytes of one presence body before it is sealed.
 pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
+
+/// The tag of `Request::Keys`.
+const KEYS: u8 = 16;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
 pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
@@ -120,6 +125,8 @@ pub enum Request {
     Fetch { workspace: WorkspaceId, ids: Vec<OpId> },
     /// "Here are ops that you lack." Answered by a receipt, after commit.
     Push { workspace: WorkspaceId, ops: Vec<Arc<[u8]>> },
+    /// "I cannot open what is sealed under these keys: seal them to me." Answered by a receipt; the seals come as ops.
+    Keys { workspace: WorkspaceId, keys: Vec<KeyId> },
     /// "Admit me by this invite."
     Join { workspace: WorkspaceId, invite: Arc<[u8]>, redemption: Redemption },
 }
@@ -285,6 +292,9 @@ impl Request {
             Request::Sync { workspace, heads, have } => ids(ids(w.u8(0).array(&workspace.0), heads), have),
             Request::Fetch { workspace, ids: list } => ids(w.u8(1).array(&workspace.0), list),
             Request::Push { workspace, ops: list } => ops(w.u8(2).array(&workspace.0), list),
+            Request::Keys { workspace, keys } => w.u8(KEYS).array(&workspace.0).list(keys, |w, key| {
+                w.array(&key.0);
+            }),
             Request::Join { workspace, invite, redemption } => {
                 redemption.write(w.u8(3).array(&workspace.0).bytes(invite));
                 &mut w
@@ -314,6 +324,10 @@ impl Request {
                 invite: r.bytes("invite", MAX_OP_BYTES)?.into(),
                 redemption: Redemption::read(&mut r)?,
             },
+            KEYS => {
+                let keys = r.list("keys", MAX_KEYS, |r| Ok(KeyId(r.array("key id")?)))?;
+                Request::Keys { workspace, keys }
+            }
             other => return Err(CodecError::Unknown { what: "kind of request", value: other.into() }),
         };
         r.finish()?;

@@ -286,7 +286,7 @@ fn weird(rng: &mut Rng) -> Value {
 }
 
 /// Every verb with the fields that it takes.
-const VERBS: [(&str, &[&str]); 40] = [
+const VERBS: [(&str, &[&str]); 41] = [
     ("profile.show", &[]),
     ("profile.set", &["name", "color"]),
     ("workspace.create", &["name", "description"]),
@@ -300,6 +300,7 @@ const VERBS: [(&str, &[&str]); 40] = [
     ("workspace.sync", &["workspace", "wait_ms"]),
     ("workspace.presence", &["workspace"]),
     ("workspace.online", &["workspace"]),
+    ("workspace.rotate", &["workspace"]),
     ("version.create", &["workspace", "name"]),
     ("version.list", &["workspace"]),
     ("version.show", &["workspace", "version"]),

@@ -27,6 +27,7 @@ mod poison;
 mod power_loss;
 mod requirements;
 mod simulation;
+mod simulation_model;
 mod simulation_pipeline;
 mod tidy;
 mod together;

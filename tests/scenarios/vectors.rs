@@ -144,6 +144,7 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("sync", Request::Sync { workspace, heads: ids(&[30]), have: ids(&[30, 31, 32]) }),
         ("fetch", Request::Fetch { workspace, ids: ids(&[30, 31]) }),
         ("push", Request::Push { workspace, ops: vec![Arc::from([1, 2, 3].as_slice())] }),
+        ("keys", Request::Keys { workspace, keys: vec![epoch_key(7).id(), epoch_key(8).id()] }),
         ("join", Request::Join { workspace, invite: Arc::from([1, 2].as_slice()), redemption }),
     ]
 }

@@ -468,7 +468,7 @@ impl World {
             let roles: Vec<Role> = (0..PEERS).map(|p| replica.role(&peer::key(p).id())).collect();
             let versions = replica.versions().count();
             // Read only until an update, nothing is sealed, and no key shared.
-            let keys = replica.newer_version().is_none().then(|| (replica.epoch(), replica.shut_keys()));
+            let keys = replica.newer_version().is_none().then(|| (replica.epoch(), replica.shut_keys().clone()));
             (replica.len(), heads, folded, roles, versions, replica.newer_version(), keys)
         };
         let (first, document) = (state(ALICE), self.peers[ALICE].document.canonical_json());

@@ -34,6 +34,8 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
     },
+    /// Make a new key for all that is written from now on.
+    Rotate { workspace: String },
     /// Leave a workspace; the copy on this device stays.
     Leave { workspace: String },
     /// List the members.
@@ -77,6 +79,9 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
             context.show("workspace.update", params, |w| line(&word(&w["description"]))).await
         }
         Verb::Delete { workspace, confirm } => delete(context, workspace, confirm).await,
+        Verb::Rotate { workspace } => {
+            context.show("workspace.rotate", of(workspace), |_| line("a new key is in use")).await
+        }
         Verb::Leave { workspace } => {
             let said = |_: &Value| line("Left. What you had stays on this computer.");
             context.show("workspace.leave", of(workspace), said).await

@@ -79,11 +79,12 @@ enum Owed {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Sent {
+pub(super) enum Sent {
     Sync(WorkspaceId),
     Push(WorkspaceId),
     Fetch(WorkspaceId),
     Join(WorkspaceId),
+    Keys,
 }
 
 impl Actor {
@@ -338,7 +339,7 @@ impl Actor {
     }
 
     /// Sends a request; false when it could not be sent now, so that no answer comes either.
-    fn request(&mut self, device: DeviceId, sent: Sent, request: &Request) -> bool {
+    pub(super) fn request(&mut self, device: DeviceId, sent: Sent, request: &Request) -> bool {
         if self.requests.sent.len() >= MAX_ASKED {
             return false;
         }
@@ -402,6 +403,8 @@ impl Actor {
                 let message = "Another member says that you were removed from this workspace.".to_owned();
                 self.tell(Event::Notice { code, message, workspace: Some(workspace.to_string()) });
             }
+            // What it asked for comes as an op.
+            (Sent::Keys, Response::Receipt { .. }) => {}
             (_, Response::Unsupported { version }) => {
                 tracing::warn!(version, ours = WIRE_VERSION, "a peer speaks another version");
             }
@@ -475,6 +478,10 @@ impl Actor {
                 };
                 self.respond(token, &response);
             }
+            Request::Keys { workspace, keys } => {
+                let response = self.answer_keys(workspace, device, &keys);
+                self.respond(token, &response);
+            }
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
             Request::Join { workspace, invite, redemption } => {
                 match self.answer_join(workspace, device, &invite, &redemption) {
@@ -490,7 +497,7 @@ impl Actor {
     }
 
     /// Why a device is not served: only members read.
-    fn refusal(&self, id: &WorkspaceId, device: &DeviceId) -> Option<Refusal> {
+    pub(super) fn refusal(&self, id: &WorkspaceId, device: &DeviceId) -> Option<Refusal> {
         let Some(room) = self.rooms.get(id) else { return Some(Refusal::UnknownWorkspace) };
         let replica = &room.space.replica;
         match replica.role(device) {

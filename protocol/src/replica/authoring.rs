@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 use super::opening::write_profile;
 use super::{AuthorError, Output, Replica};
 use crate::causal::Node;
-use crate::identity::{DeviceKey, OpId, WorkspaceId};
+use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use crate::judge::Role;
-use crate::op::{Body, Draft, MAX_DEPS, Op, Part, SessionId, client_id, place, sealed_kind};
+use crate::op::{Body, Draft, KeyShare, MAX_DEPS, Op, Part, SessionId, client_id, place, sealed_kind};
 use crate::sealing::EpochKey;
 
 /// A session of this device in this process. Never stored, never resumed.
@@ -171,6 +171,29 @@ impl Replica {
         }
         self.append_shares(key, session, afresh, now_ms, out)?;
         self.epoch_key().map(|_| ()).ok_or(AuthorError::NoKey)
+    }
+
+    /// Signs a share that seals one key to a member once more: a seal that it was given may have been bad.
+    ///
+    /// # Errors
+    /// As `author`; `NoKey` if the key is not known here or `to` is no member.
+    pub fn share_again(
+        &mut self,
+        key: &DeviceKey,
+        session: &mut LocalSession,
+        what: &KeyId,
+        to: &DeviceId,
+        now_ms: u64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), AuthorError> {
+        if self.role(to) == Role::None {
+            return Err(AuthorError::NoKey);
+        }
+        // The session may have to open first, and each op has its own entropy.
+        self.author(key, session, Body::Join, now_ms, out)?;
+        let seal = self.keys.seal_again(&self.workspace, what, to, &session.entropy()).ok_or(AuthorError::NoKey)?;
+        let share = KeyShare { key: *what, seals: vec![seal], older: Vec::new() };
+        self.author(key, session, Body::KeyShare(share), now_ms, out).map(|_| ())
     }
 
     fn append_shares(

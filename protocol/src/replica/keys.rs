@@ -114,6 +114,17 @@ impl Keys {
         self.care = None;
     }
 
+    /// A seal of a known key for a device.
+    pub(super) fn seal_again(
+        &self,
+        workspace: &WorkspaceId,
+        key: &KeyId,
+        to: &DeviceId,
+        entropy: &[u8; 32],
+    ) -> Option<Seal> {
+        self.epochs.get(key)?.secret.as_ref()?.seal_to(workspace, to, entropy)
+    }
+
     /// Whether what is sealed under a key can be opened here.
     pub(super) fn knows(&self, key: &KeyId) -> bool {
         self.epochs.get(key).is_some_and(|e| e.secret.is_some())

@@ -69,9 +69,14 @@ impl Replica {
         self.is_empty() || self.keys.in_order(&self.judge)
     }
 
-    /// How many keys are not known here under which ops of the log are sealed.
-    pub fn shut_keys(&self) -> usize {
-        self.shut.len()
+    /// The keys that are not known here under which ops of the log are sealed.
+    pub fn shut_keys(&self) -> &BTreeSet<KeyId> {
+        &self.shut
+    }
+
+    /// Whether what is sealed under a key can be opened here.
+    pub fn has_key(&self, key: &KeyId) -> bool {
+        self.keys.knows(key)
     }
 
     /// Seals what a note of this device says; none while there is no key.

@@ -36,6 +36,11 @@ impl Actor {
         match verb {
             "show" => self.show(&id),
             "leave" => self.leave(&id),
+            "rotate" => {
+                self.require(&id, Role::Editor)?;
+                self.begin_epoch(&id, true)?;
+                Ok(json!({"rotated": true}))
+            }
             "members" => self.members(&id),
             "state" => Ok(self.room(&id)?.space.document.to_json()),
             "persist" => {
@@ -202,6 +207,7 @@ impl Actor {
         shown["heads"] = replica.heads().iter().map(ToString::to_string).collect();
         shown["ops"] = json!(replica.len());
         shown["bytes"] = json!(replica.bytes());
+        shown["missing_keys"] = json!(replica.shut_keys().len());
         Ok(shown)
     }
 

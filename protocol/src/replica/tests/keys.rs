@@ -59,7 +59,7 @@ fn a_removed_member_keeps_what_it_had_and_reads_nothing_later() {
     bob.hear_and_reopen(&alice);
     assert!(bob.can_read(&before) && !bob.can_read(&after));
     assert!(!alice.replica.key_holders(&alice.key_of(&after)).unwrap().contains(&id(BOB)));
-    assert_eq!(bob.replica.shut_keys(), 1);
+    assert_eq!(bob.replica.shut_keys().len(), 1);
 }
 
 #[test]
@@ -183,5 +183,36 @@ fn a_payload_copied_into_another_op_does_not_open() {
     alice.take(&open).unwrap();
     alice.take(&stolen).unwrap();
     assert!(alice.replica.open(&stolen).is_none() && !alice.replica.is_folded(&stolen.id));
-    assert_eq!(alice.replica.shut_keys(), 0, "it is not its key that is missing");
+    assert_eq!(alice.replica.shut_keys().len(), 0, "it is not its key that is missing");
+}
+
+#[test]
+fn a_bad_seal_is_mended_by_any_member_who_has_the_key() {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.grant(CARA, Role::Viewer);
+    bob.hear(&alice);
+    // Bob begins an epoch whose seal for Cara is rubbish, and writes under it.
+    let key = EpochKey::new([61; 32]);
+    let mut seals: Vec<_> = [ALICE, BOB, CARA]
+        .iter()
+        .map(|who| key.seal_to(&bob.replica.workspace(), &id(*who), &[3; 32]).unwrap())
+        .collect();
+    seals.iter_mut().filter(|seal| seal.device == id(CARA)).for_each(|seal| seal.bytes[40] ^= 1);
+    seals.sort_by_key(|seal| seal.device);
+    bob.say(Body::KeyShare(KeyShare { key: key.id(), seals, older: Vec::new() }));
+    let edit = bob.edit("hidden from Cara");
+    assert_eq!(bob.key_of(&edit), key.id());
+    let mut cara = Peer::beside(CARA, &bob);
+    alice.hear(&bob);
+    assert!(alice.can_read(&edit) && !cara.can_read(&edit));
+    let wanted = *cara.replica.shut_keys().first().unwrap();
+    let mut out = Vec::new();
+    alice.replica.share_again(&alice.key, &mut alice.session, &wanted, &id(CARA), NOW_MS, &mut out).unwrap();
+    alice.carry_out(out);
+    cara.hear_and_reopen(&alice);
+    assert!(cara.can_read(&edit) && cara.replica.shut_keys().is_empty());
+    assert_eq!(state(&cara.replica), state(&alice.replica));
+    let mut none =
+        || alice.replica.share_again(&alice.key, &mut alice.session, &wanted, &id(9), NOW_MS, &mut Vec::new());
+    assert_eq!(none(), Err(AuthorError::NoKey), "nobody seals to who is no member");
 }
