@@ -104,6 +104,8 @@ pub enum Body {
     Version(Sealed),
     /// Gives an epoch key to devices; the first to name a key begins its epoch.
     KeyShare(KeyShare),
+    /// Says that a key lies sealed for whoever redeems an invite, at its attester.
+    Deposit { invite: OpId, key: KeyId },
     /// Says nothing; joins heads for an author who has seen more of them than one op may name.
     Join,
     /// Says what only a newer program can read. Kept and passed on; nothing that depends on it is folded (Rule R23).
@@ -246,6 +248,7 @@ impl Body {
             Body::Version(_) => sealed_kind::VERSION,
             Body::Join => 10,
             Body::KeyShare(_) => KEY_SHARE,
+            Body::Deposit { .. } => 12,
             Body::Newer { kind, .. } => *kind,
         }
     }
@@ -282,6 +285,9 @@ impl Body {
             }
             Body::Profile(text) | Body::Version(text) => text.write(w),
             Body::KeyShare(share) => share.write(w),
+            Body::Deposit { invite, key } => {
+                w.array(&invite.0).array(&key.0);
+            }
             Body::Newer { rest, .. } => {
                 w.array(rest);
             }
@@ -314,6 +320,7 @@ impl Body {
             sealed_kind::VERSION => Body::Version(Sealed::read(r, MAX_SEALED_NAME_BYTES)?),
             10 => Body::Join,
             KEY_SHARE => Body::KeyShare(KeyShare::read(r)?),
+            12 => Body::Deposit { invite: OpId(r.array("invite")?), key: KeyId(r.array("key id")?) },
             other => return Err(CodecError::Unknown { what: "kind of op", value: other.into() }),
         })
     }
@@ -606,9 +613,13 @@ impl Op {
             }
             Body::Edit { adopts, .. } => FactKind::Edit { adopts: adopts.iter().map(|a| a.0).collect() },
             Body::Leave => FactKind::Leave,
-            Body::Open | Body::Profile(_) | Body::Version(_) | Body::KeyShare(_) | Body::Join | Body::Newer { .. } => {
-                FactKind::Plain
-            }
+            Body::Open
+            | Body::Profile(_)
+            | Body::Version(_)
+            | Body::KeyShare(_)
+            | Body::Deposit { .. }
+            | Body::Join
+            | Body::Newer { .. } => FactKind::Plain,
         };
         Fact { id: self.id.0, author: self.author.0, deps: self.seen().map(|d| d.0).collect(), kind }
     }

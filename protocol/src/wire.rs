@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
 use crate::invitation::Redemption;
-use crate::op::{MAX_OP_BYTES, SEALING_BYTES, Sealed};
+use crate::op::{MAX_OP_BYTES, SEAL_BYTES, SEALING_BYTES, Sealed};
 
 /// The version of all messages here.
 pub const WIRE_VERSION: u8 = 0;
@@ -34,6 +34,8 @@ pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
 
 /// The tag of `Request::Keys`.
 const KEYS: u8 = 16;
+/// The tag of `Request::Deposit`.
+const DEPOSIT: u8 = 17;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
 pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
@@ -116,6 +118,25 @@ impl NoteContent {
     }
 }
 
+/// An epoch key sealed to the key of an invite: who redeems it can read, though no member is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deposit {
+    /// The epoch key.
+    pub key: KeyId,
+    /// Its seal for the invite's key.
+    pub seal: [u8; SEAL_BYTES],
+}
+
+impl Deposit {
+    fn write(&self, w: &mut Writer) {
+        w.array(&self.key.0).array(&self.seal);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self { key: KeyId(r.array("key id")?), seal: r.array("seal")? })
+    }
+}
+
 /// What one peer asks another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -127,6 +148,8 @@ pub enum Request {
     Push { workspace: WorkspaceId, ops: Vec<Arc<[u8]>> },
     /// "I cannot open what is sealed under these keys: seal them to me." Answered by a receipt; the seals come as ops.
     Keys { workspace: WorkspaceId, keys: Vec<KeyId> },
+    /// "Keep this key for whoever redeems this invite, and forget it then." To the attester; answered by a receipt.
+    Deposit { workspace: WorkspaceId, invite: OpId, deposit: Deposit },
     /// "Admit me by this invite."
     Join { workspace: WorkspaceId, invite: Arc<[u8]>, redemption: Redemption },
 }
@@ -140,8 +163,8 @@ pub enum Response {
     Ops(Vec<Arc<[u8]>>),
     /// The committed frontier after the push.
     Receipt { heads: Vec<OpId> },
-    /// The admission, and what it builds on, in causal order.
-    Admitted { ops: Vec<Arc<[u8]>> },
+    /// The admission is made; with it the key that was kept for whoever redeems the invite, if one was.
+    Admitted { deposit: Option<Deposit> },
     /// A refusal.
     Refused(Refusal),
     /// The request is of a newer version than this one.
@@ -295,6 +318,10 @@ impl Request {
             Request::Keys { workspace, keys } => w.u8(KEYS).array(&workspace.0).list(keys, |w, key| {
                 w.array(&key.0);
             }),
+            Request::Deposit { workspace, invite, deposit } => {
+                deposit.write(w.u8(DEPOSIT).array(&workspace.0).array(&invite.0));
+                &mut w
+            }
             Request::Join { workspace, invite, redemption } => {
                 redemption.write(w.u8(3).array(&workspace.0).bytes(invite));
                 &mut w
@@ -324,6 +351,10 @@ impl Request {
                 invite: r.bytes("invite", MAX_OP_BYTES)?.into(),
                 redemption: Redemption::read(&mut r)?,
             },
+            DEPOSIT => {
+                let invite = OpId(r.array("invite")?);
+                Request::Deposit { workspace, invite, deposit: Deposit::read(&mut r)? }
+            }
             KEYS => {
                 let keys = r.list("keys", MAX_KEYS, |r| Ok(KeyId(r.array("key id")?)))?;
                 Request::Keys { workspace, keys }
@@ -343,7 +374,7 @@ impl Response {
             Response::Sync { ops: list, heads, more } => ids(ops(w.u8(0), list), heads).u8(u8::from(*more)),
             Response::Ops(list) => ops(w.u8(1), list),
             Response::Receipt { heads } => ids(w.u8(2), heads),
-            Response::Admitted { ops: list } => ops(w.u8(3), list),
+            Response::Admitted { deposit } => w.u8(3).option(*deposit, |w, deposit| deposit.write(w)),
             Response::Refused(refusal) => w.u8(4).u8(*refusal as u8),
             Response::Unsupported { version } => w.u8(5).u8(*version),
         };
@@ -364,7 +395,7 @@ impl Response {
             },
             1 => Response::Ops(read_ops(&mut r)?),
             2 => Response::Receipt { heads: read_ids(&mut r, "heads", MAX_HEADS)? },
-            3 => Response::Admitted { ops: read_ops(&mut r)? },
+            3 => Response::Admitted { deposit: r.option("deposit", Deposit::read)? },
             4 => {
                 let code = r.u8("refusal")?;
                 let known = Refusal::ALL.get(code as usize).copied();

@@ -11,7 +11,7 @@ use omniscope_protocol::invitation::{Link, Redemption};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Draft, Invite, KeyShare, Op, Part, Seal, Sealed, SessionId};
 use omniscope_protocol::sealing::EpochKey;
-use omniscope_protocol::wire::{Gossip, Note, NoteContent, Request, Response};
+use omniscope_protocol::wire::{Deposit, Gossip, Note, NoteContent, Request, Response};
 use serde_json::{Value, json};
 
 const NOW_MS: u64 = 1_767_225_600_000;
@@ -102,6 +102,7 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
         ("profile", sign(W, 5, 5, &[], Body::Profile(sealed(b"a name")))),
         ("version", sign(W, 5, 6, &[], Body::Version(sealed(b"before the review")))),
         ("key_share", sign(W, 5, 9, &[], Body::KeyShare(share))),
+        ("deposit", sign(W, 5, 10, &[], Body::Deposit { invite, key: epoch_key(8).id() })),
         ("join", sign(W, 5, 7, &[60, 61], Body::Join)),
         ("of a newer version", sign(W, 5, 8, &[60], Body::Newer { version: 9, kind: 250, rest: b"unread".to_vec() })),
     ]
@@ -111,7 +112,7 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
 fn ops_have_the_bytes_that_were_fixed() {
     let ops = ops();
     let kinds: BTreeSet<u8> = ops.iter().map(|(_, op)| op.body.tag()).collect();
-    assert!((0..=11).all(|kind| kinds.contains(&kind)), "every kind is there: {kinds:?}");
+    assert!((0..=12).all(|kind| kinds.contains(&kind)), "every kind is there: {kinds:?}");
     let made = ops.iter().map(|(name, op)| json!({"op": name, "id": op.id.to_string(), "bytes": hex(&op.bytes)}));
     let fixed = golden("ops.json", &made.collect());
     for ((name, op), fixed) in ops.iter().zip(fixed.as_array().unwrap()) {
@@ -136,6 +137,12 @@ pub(super) fn gossip() -> Vec<(&'static str, Gossip)> {
     ]
 }
 
+fn deposit() -> Deposit {
+    let key = epoch_key(8);
+    let seal = key.seal_to(&WorkspaceId([9; 32]), &link_key().id(), &[4; 32]).unwrap();
+    Deposit { key: key.id(), seal: seal.bytes }
+}
+
 pub(super) fn requests() -> Vec<(&'static str, Request)> {
     let workspace = WorkspaceId([9; 32]);
     let redemption = Redemption::new(&workspace, &OpId([21; 32]), &bob(), &link_key());
@@ -144,6 +151,7 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("sync", Request::Sync { workspace, heads: ids(&[30]), have: ids(&[30, 31, 32]) }),
         ("fetch", Request::Fetch { workspace, ids: ids(&[30, 31]) }),
         ("push", Request::Push { workspace, ops: vec![Arc::from([1, 2, 3].as_slice())] }),
+        ("deposit", Request::Deposit { workspace, invite: OpId([21; 32]), deposit: deposit() }),
         ("keys", Request::Keys { workspace, keys: vec![epoch_key(7).id(), epoch_key(8).id()] }),
         ("join", Request::Join { workspace, invite: Arc::from([1, 2].as_slice()), redemption }),
     ]
@@ -160,7 +168,8 @@ pub(super) fn responses() -> Vec<(String, Response)> {
         ("sync".to_owned(), Response::Sync { ops: vec![], heads: heads(), more: false }),
         ("ops".to_owned(), Response::Ops(ops())),
         ("receipt".to_owned(), Response::Receipt { heads: heads() }),
-        ("admitted".to_owned(), Response::Admitted { ops: ops() }),
+        ("admitted".to_owned(), Response::Admitted { deposit: None }),
+        ("admitted, with a key".to_owned(), Response::Admitted { deposit: Some(deposit()) }),
         ("unsupported".to_owned(), Response::Unsupported { version: 0 }),
     ];
     for number in 0..=u8::MAX {
@@ -169,7 +178,7 @@ pub(super) fn responses() -> Vec<(String, Response)> {
             all.push((format!("refused: {}", refusal.code()), Response::Refused(refusal)));
         }
     }
-    assert_eq!(all.len(), 6 + usize::from(REFUSALS));
+    assert_eq!(all.len(), 7 + usize::from(REFUSALS));
     all
 }
 

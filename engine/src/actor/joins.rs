@@ -7,9 +7,10 @@ use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, WorkspaceId};
 use omniscope_protocol::invitation::{Link, Redemption};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::Op;
+use omniscope_protocol::op::{Op, Seal};
 use omniscope_protocol::replica::{JoinAnswer, Replica};
-use omniscope_protocol::wire::{Refusal, Request, Response};
+use omniscope_protocol::sealing::EpochKey;
+use omniscope_protocol::wire::{Deposit, Refusal, Request, Response};
 use serde_json::{Value, json};
 
 use super::ways::relays_in;
@@ -133,9 +134,14 @@ impl Actor {
     }
 
     /// The attester said yes: what is left is to fetch the history.
-    pub(super) fn on_join_admitted(&mut self, id: WorkspaceId, device: DeviceId) {
+    pub(super) fn on_join_admitted(&mut self, id: WorkspaceId, device: DeviceId, deposit: Option<Deposit>) {
         let Some(join) = self.joins.iter_mut().find(|j| j.link.workspace() == id) else { return };
         join.admitted = true;
+        let key = deposit.and_then(|deposit| {
+            let of_link = join.link.key();
+            let seal = Seal { device: of_link.id(), bytes: deposit.seal };
+            EpochKey::unseal(&id, deposit.key, &seal, &of_link)
+        });
         let row = WorkspaceRow {
             id: id.0,
             name: join.link.workspace_name.clone(),
@@ -150,6 +156,9 @@ impl Actor {
             let space = Workspace::new(Replica::for_device(id, &self.key), &self.key, seed);
             self.add_room(space, row.clone());
             self.commit(&id, vec![Write::Workspace(row)]);
+        }
+        if let (Some(key), Some(room)) = (key, self.rooms.get_mut(&id)) {
+            room.space.replica.keep_key(key);
         }
         self.sync_with(&id, device);
     }
@@ -194,8 +203,8 @@ impl Actor {
             let addrs: Vec<Multiaddr> = join.link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
             self.keep_relays(relays_in(&addrs));
         }
-        self.say_profile(id);
-        self.show_presence(id);
+        // A key that came beside the log is sealed to this device, to be found again after a restart.
+        self.tend_keys(id, true);
         self.tell(Event::Joined { workspace: id.to_string(), role: role_name(role).to_owned() });
         self.tell(Event::WorkspacesChanged {});
     }
@@ -229,7 +238,7 @@ impl Actor {
             Ok(answer)
         });
         match answer {
-            Ok(JoinAnswer::Admitted(_)) => Response::Admitted { ops: Vec::new() },
+            Ok(JoinAnswer::Admitted(_)) => Response::Admitted { deposit: None },
             Ok(JoinAnswer::Refused(refusal)) => Response::Refused(refusal),
             Err(_) => Response::Refused(Refusal::UnknownWorkspace),
         }

@@ -395,7 +395,9 @@ impl Actor {
                     self.sync_with(&workspace, device);
                 }
             }
-            (Sent::Join(workspace), Response::Admitted { .. }) => self.on_join_admitted(workspace, device),
+            (Sent::Join(workspace), Response::Admitted { deposit }) => {
+                self.on_join_admitted(workspace, device, deposit)
+            }
             (Sent::Join(workspace), Response::Refused(refusal)) => self.on_join_refused(workspace, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember)) => self.show_admission(workspace, device),
             (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) => {
@@ -482,6 +484,8 @@ impl Actor {
                 let response = self.answer_keys(workspace, device, &keys);
                 self.respond(token, &response);
             }
+            // Whoever is a member has no need of it; only a relay keeps keys for links.
+            Request::Deposit { .. } => self.respond(token, &Response::Refused(Refusal::NotAttester)),
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
             Request::Join { workspace, invite, redemption } => {
                 match self.answer_join(workspace, device, &invite, &redemption) {
@@ -560,7 +564,7 @@ impl Actor {
         for (_, owed, token) in due {
             let response = match owed {
                 Owed::Receipt => Response::Receipt { heads: heads.clone() },
-                Owed::Admission => Response::Admitted { ops: Vec::new() },
+                Owed::Admission => Response::Admitted { deposit: None },
             };
             self.respond(token, &response);
         }

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::causal::Node;
-use crate::identity::{DeviceId, DeviceKey, KeyId, WorkspaceId};
+use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use crate::judge::{Judge, Role};
 use crate::op::{KeyShare, MAX_SEALS, MAX_WRAPPED, Op, Seal, Sealed, Wrapped};
 use crate::sealing::EpochKey;
@@ -23,6 +23,8 @@ struct Epoch {
     secret: Option<EpochKey>,
     /// Every share that names it: where it stands, and who it is sealed to.
     shares: Vec<(Node, Vec<DeviceId>)>,
+    /// The invites for which it lies at their attesters, by the ops that say so.
+    deposits: Vec<(Node, OpId)>,
     /// Keys that it was proven to lead to.
     leads_to: BTreeSet<KeyId>,
     /// Keys that it is said to wrap, until it is known itself.
@@ -109,6 +111,18 @@ impl Keys {
         learned
     }
 
+    /// Notes that a key lies at the attester of an invite.
+    pub(super) fn note_deposit(&mut self, key: KeyId, invite: OpId, node: Node) {
+        self.epochs.entry(key).or_default().deposits.push((node, invite));
+        self.care = None;
+    }
+
+    /// Whether a key was said to lie at the attester of an invite, by somebody who counts.
+    pub(super) fn is_deposited(&self, key: &KeyId, invite: &OpId, judge: &Judge) -> bool {
+        let deposits = self.epochs.get(key).map(|e| e.deposits.as_slice()).unwrap_or_default();
+        deposits.iter().any(|(node, of)| of == invite && judge.role_at(&judge.author(*node), *node) > Role::None)
+    }
+
     /// Roles changed: who may hold what has to be looked at again.
     pub(super) fn forget_care(&mut self) {
         self.care = None;
@@ -169,7 +183,7 @@ impl Keys {
             }
             let Some((depth, holders)) = epoch.holders(judge) else { continue };
             let deeper = best.as_ref().is_none_or(|(d, k, _)| (*d, *k) < (depth, *id));
-            if deeper && holders.is_subset(&members) {
+            if deeper && holders.is_subset(&members) && epoch.deposits_are_safe(judge) {
                 best = Some((depth, *id, holders));
             }
         }
@@ -250,6 +264,15 @@ impl Keys {
 }
 
 impl Epoch {
+    /// A link that ended before its uses did may still open what lies there: who has it, and is no member, could read.
+    fn deposits_are_safe(&self, judge: &Judge) -> bool {
+        let counts = |node: &Node| judge.role_at(&judge.author(*node), *node) > Role::None;
+        self.deposits.iter().filter(|(node, _)| counts(node)).all(|(_, invite)| {
+            let state = judge.node(&invite.0).and_then(|n| judge.invite_state(n));
+            state.is_some_and(|s| s.open() || s.max_uses.is_some_and(|max| s.used >= max))
+        })
+    }
+
     /// How deep an editor named the key first, and who holds it by all shares that count; none if no editor named it.
     fn holders(&self, judge: &Judge) -> Option<(u32, BTreeSet<DeviceId>)> {
         let mut holders = BTreeSet::new();

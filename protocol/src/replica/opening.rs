@@ -64,6 +64,17 @@ impl Replica {
         self.keys.holders(key, &self.judge)
     }
 
+    /// Takes in a key that came beside the log: deposited for a link, or from a backup of one's own.
+    pub fn keep_key(&mut self, key: EpochKey) {
+        self.keys.keep(key);
+        self.keys.forget_care();
+    }
+
+    /// Whether the present key lies at the attester of an invite, as far as the log says; none if there is no key.
+    pub fn is_deposited(&self, invite: &OpId) -> Option<bool> {
+        self.epoch().map(|key| self.keys.is_deposited(&key, invite, &self.judge))
+    }
+
     /// Whether everybody has the key that is sealed under now; if not, `share_keys` is due.
     pub fn keys_in_order(&mut self) -> bool {
         self.is_empty() || self.keys.in_order(&self.judge)
@@ -100,6 +111,9 @@ impl Replica {
             && self.shut.iter().any(|key| self.keys.knows(key))
         {
             out.push(Output::Unlocked);
+        }
+        if let Body::Deposit { invite, key } = op.body {
+            self.keys.note_deposit(key, invite, node);
         }
         self.read_content(op, node, out);
     }

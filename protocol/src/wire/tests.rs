@@ -24,7 +24,7 @@ fn responses() -> Vec<Response> {
         Response::Sync { ops: vec![vec![1].into()], heads: vec![OpId([2; 32])], more: true },
         Response::Ops(vec![]),
         Response::Receipt { heads: vec![] },
-        Response::Admitted { ops: vec![vec![7].into()] },
+        Response::Admitted { deposit: Some(Deposit { key: KeyId([7; 32]), seal: [8; SEAL_BYTES] }) },
         Response::Unsupported { version: 0 },
     ];
     all.extend(Refusal::ALL.map(Response::Refused));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::identity::KeyId;
+use crate::invitation::Redemption;
 
 impl Peer {
     /// Reads the log once more after keys came in late, as a driver does.
@@ -215,4 +216,50 @@ fn a_bad_seal_is_mended_by_any_member_who_has_the_key() {
     let mut none =
         || alice.replica.share_again(&alice.key, &mut alice.session, &wanted, &id(9), NOW_MS, &mut Vec::new());
     assert_eq!(none(), Err(AuthorError::NoKey), "nobody seals to who is no member");
+}
+
+#[test]
+fn a_key_that_lies_at_a_link_that_was_revoked_unused_is_sealed_under_no_more() {
+    for used in [false, true] {
+        let (mut alice, _) = alice_and_bob();
+        let me = alice.replica.members().into_iter().find(|m| m.author == id(ALICE).0).unwrap();
+        let cap = OpId(*alice.replica.judge().id(me.grant));
+        let link_key = key(90);
+        let invite = alice.say(Body::Invite(Invite {
+            role: Role::Viewer,
+            cap,
+            max_uses: Some(1),
+            attester: Some(id(ALICE)),
+            expires: None,
+            key: link_key.id(),
+            bound_to: None,
+        }));
+        let first = alice.edit("before");
+        let epoch = alice.replica.epoch().unwrap();
+        alice.say(Body::Deposit { invite, key: epoch });
+        assert_eq!(alice.replica.is_deposited(&invite), Some(true));
+        let second = alice.edit("while it is open");
+        assert_eq!(alice.key_of(&second), epoch);
+        if used {
+            let redemption = Redemption::new(&alice.replica.workspace(), &invite, &key(CARA), &link_key);
+            let mut out = Vec::new();
+            let op = alice.op(&invite);
+            let answer = alice.replica.admit(&alice.key, &op, &redemption, NOW_MS, &mut out);
+            assert!(matches!(answer, JoinAnswer::Admitted(_)));
+            alice.carry_out(out);
+        }
+        alice.say(Body::RevokeInvite { invite, cap });
+        alice.share_keys();
+        let third = alice.edit("after");
+        assert_eq!(alice.key_of(&third) == epoch, used, "a link that was used up opens nothing to others");
+        // Who redeems it opens the seal with the link's key, and reads what came before.
+        let key = alice.replica.epoch_key().filter(|k| k.id() == epoch);
+        if let Some(seal) = key.and_then(|k| k.seal_to(&alice.replica.workspace(), &link_key.id(), &[1; 32])) {
+            let opened = EpochKey::unseal(&alice.replica.workspace(), epoch, &seal, &link_key).unwrap();
+            let mut cara = Peer::around(CARA, Replica::for_device(alice.replica.workspace(), &self::key(CARA)));
+            cara.replica.keep_key(opened);
+            cara.hear(&alice);
+            assert!(cara.can_read(&first) && cara.can_read(&second));
+        }
+    }
 }
