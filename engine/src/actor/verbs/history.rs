@@ -154,9 +154,13 @@ fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
             let name = text.and_then(|text| String::from_utf8(text).ok());
             ("version", json!({"version": op.id.to_string(), "name": name}))
         }
-        Body::Open | Body::Profile(_) | Body::Join | Body::Edit { .. } | Body::KeyShare(_) | Body::Newer { .. } => {
-            ("", Value::Null)
-        }
+        Body::Open
+        | Body::Profile(_)
+        | Body::Join
+        | Body::Edit { .. }
+        | Body::KeyShare(_)
+        | Body::Deposit { .. }
+        | Body::Newer { .. } => ("", Value::Null),
     }
 }
 
