@@ -22,6 +22,8 @@ mod nat_pairs;
 mod network;
 mod offline;
 mod paths_lost;
+mod paths_relays;
+mod paths_soak;
 mod pipelines;
 mod poison;
 mod power_loss;

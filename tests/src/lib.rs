@@ -7,6 +7,7 @@ pub mod headless;
 pub mod http;
 pub mod lab;
 pub mod log;
+pub mod lossy;
 pub mod mutate;
 pub mod net_node;
 pub mod peers;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use libp2p::{Multiaddr, PeerId};
 
-use super::address::is_circuit;
+use super::address::{is_circuit, is_quic};
 use super::backoff::{Backoff, Pace, jitter};
 use super::{MAX_ADDRESSES_PER_DEVICE, MAX_BOOK};
 
@@ -64,8 +64,10 @@ impl Entry {
 pub(super) enum Way {
     Direct,
     Circuit,
-    /// Directly, beside a circuit that stands.
+    /// Directly by QUIC, beside a circuit that stands.
     Upgrade,
+    /// The same in other ways, once QUIC has failed.
+    UpgradeOtherwise,
 }
 
 /// What to do about one device.
@@ -191,7 +193,7 @@ impl Book {
                 let backoff = match way {
                     Way::Direct => &mut entry.direct,
                     Way::Circuit => &mut entry.circuit,
-                    Way::Upgrade => &mut entry.upgrade,
+                    Way::Upgrade | Way::UpgradeOtherwise => &mut entry.upgrade,
                 };
                 if backoff.is_due(now) {
                     backoff.attempted(now, jitter());
@@ -202,6 +204,12 @@ impl Book {
             }
         }
         attempts
+    }
+
+    /// Where a device may be reached directly, though not by QUIC.
+    pub(super) fn without_quic(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        let known = self.entries.get(peer).map(|entry| entry.addrs.as_slice()).unwrap_or_default();
+        known.iter().filter(|addr| !is_circuit(addr) && !is_quic(addr)).cloned().collect()
     }
 
     fn make_room(&mut self, newcomer: &PeerId) {

@@ -31,9 +31,9 @@ impl Dials {
         self.under_way.insert(id, (peer, way));
     }
 
-    /// A dial ended, one way or the other.
-    pub(super) fn ended(&mut self, id: ConnectionId) {
-        self.under_way.remove(&id);
+    /// A dial ended, one way or the other. Returns what it was.
+    pub(super) fn ended(&mut self, id: ConnectionId) -> Option<(PeerId, Way)> {
+        self.under_way.remove(&id)
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
         }
         assert!(!dials.has_room(&peer, Way::Direct));
         assert!(dials.has_room(&peer, Way::Circuit));
-        dials.ended(ConnectionId::new_unchecked(0));
+        assert_eq!(dials.ended(ConnectionId::new_unchecked(0)), Some((peer, Way::Direct)));
         assert!(dials.has_room(&peer, Way::Direct));
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::address::{device_of, ending_in, is_circuit, is_quic, last_peer, peer_of, relay_of};
 use super::behaviour::{Behaviour, Manners, wire_topic};
-use super::book::{Attempt, Book, Way};
+use super::book::{Attempt, Book, Reach, Way};
 use super::dials::Dials;
 use super::links::Links;
 use super::listeners::Listeners;
@@ -468,10 +468,8 @@ impl Driver {
         }
         for (peer, addrs) in self.relays.due_dials(now) {
             // Of the one way and of the other, dials do not wait for each other.
-            let way = if addrs.iter().any(is_quic) { Way::Direct } else { Way::Upgrade };
-            if self.dials.has_room(&peer, way) {
-                self.dial(Attempt { peer, addrs, way });
-            }
+            let way = if addrs.iter().any(is_quic) { Way::Direct } else { Way::Circuit };
+            self.dial(Attempt { peer, addrs, way });
         }
         for (peer, circuit) in self.relays.due_reservations(now) {
             match self.swarm.listen_on(circuit) {
@@ -493,16 +491,33 @@ impl Driver {
                 attempt.addrs.retain(|addr| relay_of(addr).is_none_or(|relay| !self.relays.contains(&relay)));
                 attempt.addrs.extend(own);
             }
-            attempt.addrs.retain(|addr| self.may_dial(addr));
-            if !attempt.addrs.is_empty() && self.dials.has_room(&attempt.peer, attempt.way) {
-                self.dial(attempt);
+            if attempt.way == Way::Upgrade {
+                attempt.addrs.retain(is_quic);
+                if attempt.addrs.is_empty() || self.relays.udp_is_blocked() {
+                    self.upgrade_otherwise(attempt.peer);
+                }
             }
+            self.dial(attempt);
+        }
+    }
+
+    /// A device that is reached through a relay is not reached by QUIC: tries the rest.
+    fn upgrade_otherwise(&mut self, peer: PeerId) {
+        if self.links.reach(&peer) == Reach::RelayedOnly {
+            self.dial(Attempt { peer, addrs: self.book.without_quic(&peer), way: Way::UpgradeOtherwise });
         }
     }
 
     fn dial(&mut self, attempt: Attempt) {
-        let Attempt { peer, addrs, way } = attempt;
-        let opts = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(addrs).build();
+        let Attempt { peer, mut addrs, way } = attempt;
+        addrs.retain(|addr| self.may_dial(addr) || self.relays.contains(&peer));
+        if addrs.is_empty() || !self.dials.has_room(&peer, way) {
+            return;
+        }
+        let opts = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(addrs);
+        // Two that dial each other's listening ports from their own at one moment open one TCP connection, and neither
+        // takes the answering part. Hole punching sees to that, so that this must not get in its way.
+        let opts = if way == Way::UpgradeOtherwise { opts.allocate_new_port() } else { opts }.build();
         let id = opts.connection_id();
         match self.swarm.dial(opts) {
             Ok(()) => self.dials.began(id, peer, way),

@@ -126,6 +126,12 @@ impl Relays {
         self.relays.get(peer).is_some_and(|relay| !relay.lines.is_empty())
     }
 
+    /// Whether UDP seems to be blocked here: some relay is connected, and none by QUIC.
+    pub(super) fn udp_is_blocked(&self) -> bool {
+        let mut lines = self.relays.values().flat_map(|relay| relay.lines.values()).peekable();
+        lines.peek().is_some() && lines.all(|line| !is_quic(&line.addr))
+    }
+
     /// The circuit addresses under which `peer` may be found, if it uses the same relays; only through relays that are
     /// connected, so that nobody waits for one that is not.
     pub(super) fn circuits_to(&self, peer: PeerId, now: Instant) -> Vec<Multiaddr> {

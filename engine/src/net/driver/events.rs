@@ -32,7 +32,9 @@ impl Driver {
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error } => {
                 tracing::debug!(?peer_id, %error, "dial failed");
-                self.dials.ended(connection_id);
+                if let Some((peer, Way::Upgrade)) = self.dials.ended(connection_id) {
+                    self.upgrade_otherwise(peer);
+                }
                 if let (Some(peer), DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address }) =
                     (peer_id, &error)
                 {
@@ -270,7 +272,7 @@ impl Driver {
             self.book.learn(peer, addrs.iter().cloned(), now);
             self.book.restart(&peer, now);
             // A neighbour reached around the world is reached here.
-            if self.links.path(&peer) == Some(Path::Direct) && self.dials.has_room(&peer, Way::Upgrade) {
+            if self.links.path(&peer) == Some(Path::Direct) {
                 self.dial(Attempt { peer, addrs: addrs.clone(), way: Way::Upgrade });
             }
             self.outbox.push(NetEvent::Discovered { device, addrs });
