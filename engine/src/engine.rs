@@ -68,6 +68,7 @@ impl Engine {
             store.unlock(&key);
             let config = NetConfig {
                 listen: options.listen.clone(),
+                ports: ways::kept_ports(&store),
                 relays: options.relays.iter().cloned().chain(ways::kept_relays(&store)).collect(),
                 mdns: options.mdns,
                 relay_only: options.relay_only || ways::is_relay_only(&store),

@@ -61,6 +61,8 @@ pub struct NetConfig {
     pub secret: Zeroizing<[u8; 32]>,
     /// Addresses to listen on; empty means QUIC and TCP on every interface with ports chosen by the system.
     pub listen: Vec<Multiaddr>,
+    /// What [`NetEvent::PortsChosen`] last told, to listen on the same ports as before.
+    pub ports: Vec<Multiaddr>,
     /// Relays to reserve a circuit on; each ends in `/p2p/<peer id>`.
     pub relays: Vec<Multiaddr>,
     /// Looks for neighbours by multicast DNS.
@@ -79,10 +81,11 @@ pub struct NetConfig {
 impl NetConfig {
     /// Default listen addresses, no relays, mDNS and gossip on, online.
     pub fn new(secret: Zeroizing<[u8; 32]>) -> Self {
-        let (listen, relays) = (Vec::new(), Vec::new());
+        let (listen, ports, relays) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             secret,
             listen,
+            ports,
             relays,
             mdns: true,
             relay_only: false,
@@ -220,6 +223,8 @@ pub enum NetCommand {
 pub enum NetEvent {
     /// The device listens on this address, which ends in its own `/p2p/<peer id>`.
     Listening { addr: Multiaddr },
+    /// The system chose ports: the listen addresses with them.
+    PortsChosen(Vec<Multiaddr>),
     /// The device listens there no more, as when an interface or its address is gone.
     NotListening { addr: Multiaddr },
     /// A first connection to a device exists.

@@ -189,6 +189,30 @@ fn neighbours_meet_without_any_server_and_prefer_the_short_way() {
 }
 
 #[test]
+fn both_restarted_at_once_they_find_each_other_without_relay_and_mdns() {
+    let Some(lab) = Lab::new([Nat::Open, Nat::Open]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let start = |name, home| {
+        let home = lab.prefix(home);
+        Headless::start_peer(name, &Home::of(folder.path(), name), &home, &["--no-mdns"]).map(|(peer, _)| peer)
+    };
+    let Some(mut ana) = start("Ana", "home1") else { return };
+    let mut ben = start("Ben", "home2").unwrap();
+    let ws = ana.call("workspace.create", json!({"name": "restart"}))["workspace"].as_str().unwrap().to_owned();
+    ana.invite(&ws, &mut ben, "editor");
+    converged(&mut [&mut ana, &mut ben], &ws);
+    // What is remembered of others is written while both are there.
+    edit_arrives(&mut ana, &mut ben, &ws, "before");
+    ana.stop();
+    ben.stop();
+    let (mut ana, mut ben) = (start("Ana", "home1").unwrap(), start("Ben", "home2").unwrap());
+    let started = Instant::now();
+    edit_arrives(&mut ana, &mut ben, &ws, "after");
+    println!("in step {:?} after both restarted on ports of the system's choice", started.elapsed());
+    assert!(started.elapsed() <= Duration::from_secs(10));
+}
+
+#[test]
 fn with_relays_only_nobody_else_sees_the_address() {
     let Some(lab) = Lab::new([Nat::Cone, Nat::Open]) else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -105,6 +105,7 @@ impl Actor {
                     self.listening.push(addr);
                 }
             }
+            NetEvent::PortsChosen(ports) => self.keep_ports(&ports),
             NetEvent::NotListening { addr } => self.listening.retain(|known| *known != addr),
             NetEvent::RelayUp { addr, circuit_addr } => {
                 self.circuits.insert(addr, circuit_addr);

@@ -1,4 +1,4 @@
-//! How this device lets itself be reached: the relays in use, and whether by them alone.
+//! How this device lets itself be reached: on which ports, through which relays, and whether by those alone.
 //!
 //! Relays come from the start (`--relay`) and from links by which this device joined: who was let in through a relay
 //! is to be found there later, too. Deliberately absent: reservations and dialling, which are the network's.
@@ -13,13 +13,27 @@ use crate::net::{MAX_RELAYS, NetCommand, device_at};
 use crate::store::{Batch, Store, Write};
 
 const RELAYS_KEY: &str = "relays";
+const PORTS_KEY: &str = "ports";
 const RELAY_ONLY_KEY: &str = "relay only";
 
 /// Relays kept from links, in the order in which they came.
 pub(crate) fn kept_relays(store: &Store) -> Vec<Multiaddr> {
-    let kept = store.setting(RELAYS_KEY).ok().flatten().unwrap_or_default();
+    kept_addresses(store, RELAYS_KEY)
+}
+
+/// Where this device listened last, with the ports that the system chose.
+pub(crate) fn kept_ports(store: &Store) -> Vec<Multiaddr> {
+    kept_addresses(store, PORTS_KEY)
+}
+
+fn kept_addresses(store: &Store, key: &str) -> Vec<Multiaddr> {
+    let kept = store.setting(key).ok().flatten().unwrap_or_default();
     let text = String::from_utf8(kept).unwrap_or_default();
     text.lines().take(MAX_RELAYS).filter_map(|line| line.parse().ok()).collect()
+}
+
+fn as_text<'a>(addresses: impl IntoIterator<Item = &'a Multiaddr>) -> Option<Vec<u8>> {
+    Some(addresses.into_iter().map(ToString::to_string).collect::<Vec<_>>().join("\n").into_bytes())
 }
 
 /// Whether this device was told to be reached by relays alone.
@@ -59,8 +73,7 @@ impl Actor {
             }
         }
         if self.kept_relays.len() > known {
-            let text = self.kept_relays.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-            self.keep_setting(RELAYS_KEY, Some(text.into_bytes()));
+            self.keep_setting(RELAYS_KEY, as_text(&self.kept_relays));
             // Members may be found behind them.
             self.seek_members();
         }
@@ -72,6 +85,11 @@ impl Actor {
         self.options.relay_only = on;
         self.listening.clear();
         self.command(NetCommand::SetRelayOnly(on));
+    }
+
+    /// Listens on the same ports after a restart, so that who remembers this device finds it.
+    pub(super) fn keep_ports(&self, ports: &[Multiaddr]) {
+        self.keep_setting(PORTS_KEY, as_text(ports));
     }
 
     fn keep_setting(&self, key: &str, value: Option<Vec<u8>>) {

@@ -85,7 +85,7 @@ impl Driver {
             book: Book::default(),
             links: Links::default(),
             relays: Relays::default(),
-            listeners: Listeners::new(config.listen, now),
+            listeners: Listeners::new(config.listen, config.ports, now),
             dials: Dials::default(),
             vantage: Vantage::default(),
             key,

@@ -1,6 +1,7 @@
 //! Where this device listens.
 //!
-//! A port chosen by the system is kept over offline phases, so that the addresses which others remember stay true.
+//! A port chosen by the system is kept over offline phases and restarts, so that the addresses which others remember
+//! stay true.
 //! Deliberately absent: circuits, which belong to `relays`.
 
 use std::time::Instant;
@@ -30,19 +31,15 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    pub(super) fn new(configured: Vec<Multiaddr>, now: Instant) -> Self {
+    /// `before` says what ports the system chose in an earlier run; they are tried first.
+    pub(super) fn new(configured: Vec<Multiaddr>, mut before: Vec<Multiaddr>, now: Instant) -> Self {
         let configured = if configured.is_empty() { default_addresses() } else { configured };
-        let listeners = configured
-            .into_iter()
-            .map(|configured| Listener {
-                configured,
-                settled: None,
-                open: None,
-                failures: 0,
-                backoff: Backoff::new(Pace::Relay, now),
-            })
-            .collect();
-        Self { listeners }
+        let mut listener = |configured: Multiaddr| {
+            let at = before.iter().position(|addr| with_port_of(&configured, addr) == *addr);
+            let settled = at.map(|at| before.swap_remove(at));
+            Listener { configured, settled, open: None, failures: 0, backoff: Backoff::new(Pace::Relay, now) }
+        };
+        Self { listeners: configured.into_iter().map(&mut listener).collect() }
     }
 
     /// Addresses to listen on now, by index; each is noted as attempted.
@@ -75,12 +72,17 @@ impl Listeners {
         open.filter_map(|listener| port_of(listener.settled.as_ref()?)).collect()
     }
 
-    /// A listener got an address.
-    pub(super) fn bound(&mut self, id: ListenerId, actual: &Multiaddr) {
-        if let Some(listener) = self.listeners.iter_mut().find(|listener| listener.open == Some(id)) {
-            listener.settled = Some(with_port_of(&listener.configured, actual));
-            listener.failures = 0;
+    /// A listener got an address. Returns all ports that the system chose, if that changed any.
+    pub(super) fn bound(&mut self, id: ListenerId, actual: &Multiaddr) -> Option<Vec<Multiaddr>> {
+        let listener = self.listeners.iter_mut().find(|listener| listener.open == Some(id))?;
+        let settled = with_port_of(&listener.configured, actual);
+        listener.failures = 0;
+        if listener.settled.as_ref() == Some(&settled) {
+            return None;
         }
+        listener.settled = Some(settled);
+        let chosen = self.listeners.iter().filter_map(|l| l.settled.as_ref().filter(|s| **s != l.configured));
+        Some(chosen.cloned().collect())
     }
 
     /// A listener closed by itself; true if it was one of these.
@@ -119,9 +121,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ports_of_an_earlier_run_are_tried_first() {
+        let now = Instant::now();
+        let read = |text: &str| text.parse::<Multiaddr>().unwrap();
+        let configured =
+            vec![read("/ip4/0.0.0.0/udp/0/quic-v1"), read("/ip4/0.0.0.0/tcp/0"), read("/ip4/0.0.0.0/tcp/9")];
+        let before = vec![read("/ip4/0.0.0.0/tcp/4242"), read("/ip6/::/udp/4243/quic-v1"), read("/ip4/0.0.0.0/tcp/7")];
+        let mut listeners = Listeners::new(configured.clone(), before, now);
+        let due: Vec<Multiaddr> = listeners.due(now).into_iter().map(|(_, addr)| addr).collect();
+        assert_eq!(due, [configured[0].clone(), read("/ip4/0.0.0.0/tcp/4242"), configured[2].clone()]);
+        let id = ListenerId::next();
+        listeners.opened(0, id);
+        let chosen = listeners.bound(id, &read("/ip4/127.0.0.1/udp/4244/quic-v1")).unwrap();
+        assert_eq!(chosen, [read("/ip4/0.0.0.0/udp/4244/quic-v1"), read("/ip4/0.0.0.0/tcp/4242")]);
+        assert_eq!(listeners.bound(id, &read("/ip4/10.0.0.1/udp/4244/quic-v1")), None, "told once");
+    }
+
+    #[test]
     fn the_old_port_is_tried_first_and_given_up_at_last() {
         let mut now = Instant::now();
-        let mut listeners = Listeners::new(vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()], now);
+        let mut listeners = Listeners::new(vec!["/ip4/0.0.0.0/tcp/0".parse().unwrap()], Vec::new(), now);
         assert_eq!(listeners.due(now)[0].1.to_string(), "/ip4/0.0.0.0/tcp/0");
         let id = ListenerId::next();
         listeners.opened(0, id);

@@ -49,7 +49,9 @@ impl Driver {
                 }
             }
             SwarmEvent::NewListenAddr { listener_id, address } if !is_circuit(&address) => {
-                self.listeners.bound(listener_id, &address);
+                if let Some(chosen) = self.listeners.bound(listener_id, &address) {
+                    self.outbox.push(NetEvent::PortsChosen(chosen));
+                }
                 if let Some(addr) = ending_in(address, self.local) {
                     self.outbox.push(NetEvent::Listening { addr });
                 }
