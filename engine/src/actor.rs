@@ -385,13 +385,19 @@ impl Actor {
             (Role::None, _) => WorkspaceState::Removed,
             _ => WorkspaceState::Member,
         };
+        let void = room.space.replica.void_edits_of(&me);
         if room.row.state != before {
             let row = room.row.clone();
             self.commit(id, vec![Write::Workspace(row)]);
             if before == WorkspaceState::Member {
-                let message = "You are no longer a member of this workspace. What you had stays on this computer.";
+                let mut message =
+                    "You are no longer a member of this workspace. What you had stays on this computer.".to_owned();
+                if void > 0 {
+                    message += " Changes that you made before you heard of it count for nobody else; you can save the \
+                                pipeline with them as a file.";
+                }
                 let workspace = Some(id.to_string());
-                self.tell(Event::Notice { code: "removed".into(), message: message.into(), workspace });
+                self.tell(Event::Notice { code: "removed".into(), message, workspace });
             }
         }
         if role > Role::None {

@@ -204,6 +204,13 @@ impl Workspace {
         Ok(document)
     }
 
+    /// The document as this device wrote it last, also where that does not count any more.
+    pub(crate) fn as_written(&self, store: &Store, me: &DeviceId) -> Result<Document, ApiError> {
+        let mut document = Document::new(1);
+        self.fold_into(&mut document, store, &self.replica.fold_order_as_written(me))?;
+        Ok(document)
+    }
+
     /// Folds ops of the log, given in an order in which they can be folded, into a document of the caller's.
     pub(crate) fn fold_into(&self, document: &mut Document, store: &Store, ids: &[OpId]) -> Result<(), ApiError> {
         for update in self.updates(store, ids)? {

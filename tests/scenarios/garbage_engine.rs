@@ -311,7 +311,7 @@ const VERBS: [(&str, &[&str]); 41] = [
     ("invite.revoke", &["workspace", "invite"]),
     ("join", &["link"]),
     ("pipeline.import", &["workspace", "content", "filename"]),
-    ("pipeline.export", &["workspace", "format"]),
+    ("pipeline.export", &["workspace", "format", "mine"]),
     ("pipeline.validate", &["workspace"]),
     ("node.add", &["workspace", "type", "x", "y", "label", "params"]),
     ("node.set", &["workspace", "node", "label", "x", "y", "disabled", "params"]),

@@ -128,3 +128,23 @@ async fn what_others_hold_is_still_known_after_a_restart() {
     let ana = Peer::start_in("Ana", dir.path()).await;
     assert_eq!((unsent(&ana).await, before), (1, 1), "nobody is there to ask, and still it is known");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_removed_while_away_is_told_and_can_save_what_it_did() {
+    let (ana, ben) = (Peer::start("Ana").await, Peer::start("Ben").await);
+    let ws = workspace_of(&ana).await;
+    ana.invite(&ws, &ben, "editor").await;
+    converged(&[&ana, &ben], &ws).await;
+    let mut at_ben = ben.engine.subscribe();
+    ben.call("network.set", json!({"online": false})).await;
+    ben.call("node.add", json!({"workspace": ws, "type": "generic", "label": "done alone"})).await;
+    ben.call("workspace.persist", json!({"workspace": ws})).await;
+    ana.call("member.remove", json!({"workspace": ws, "member": "Ben"})).await;
+    ben.call("network.set", json!({"online": true})).await;
+    let told = |e: &Event| matches!(e, Event::Notice { code, .. } if code == "removed" || code == "removed_elsewhere");
+    ben.event(&mut at_ben, "Ben is told", told).await;
+    let export = |mine: bool| ben.call("pipeline.export", json!({"workspace": ws, "mine": mine}));
+    assert!(export(true).await["content"].as_str().unwrap().contains("done alone"));
+    assert!(!ana.state(&ws).await.contains("done alone"));
+    assert!(ben.refused("node.add", json!({"workspace": ws, "type": "generic", "label": "x"})).await.len() > 3);
+}

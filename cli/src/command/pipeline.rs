@@ -36,6 +36,9 @@ pub(crate) enum Verb {
         workspace: String,
         #[arg(long, value_enum, default_value = "json")]
         format: Format,
+        /// As you wrote it last, with changes that do not count any more because you were removed meanwhile.
+        #[arg(long)]
+        mine: bool,
     },
     /// Say what is wrong with the pipeline.
     Validate { workspace: String },
@@ -51,12 +54,12 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
             let params = json!({"workspace": workspace, "content": content, "filename": name});
             context.show("pipeline.import", params, imported).await
         }
-        Verb::Export { workspace, format } => {
+        Verb::Export { workspace, format, mine } => {
             let format = match format {
                 Format::Json => "json",
                 Format::Ga => "ga",
             };
-            let params = json!({"workspace": workspace, "format": format});
+            let params = json!({"workspace": workspace, "format": format, "mine": mine});
             let answer = context.call("pipeline.export", params).await?;
             line(word(&answer["content"]).trim_end_matches('\n'));
             Ok(ExitCode::SUCCESS)

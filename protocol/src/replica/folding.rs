@@ -31,6 +31,27 @@ impl Replica {
         self.folds(self.judge.accepted_edits().filter(|n| places.contains(&n.index()))).collect()
     }
 
+    /// The edits of a device that do not count, though nothing is wrong with what they say: made before it heard that it
+    /// may not edit any more.
+    pub fn void_edits_of(&self, device: &DeviceId) -> usize {
+        let void = |n: &Node| self.known[n.index()].edit && !self.judge.accepted(*n) && self.sessions.passed(*n);
+        self.nodes().filter(|n| self.judge.author(*n) == device.0).filter(void).count()
+    }
+
+    /// The document as a device wrote it last, whether its edits count or not: its newest edit with all edits in its past,
+    /// in an order in which they can be folded.
+    pub fn fold_order_as_written(&self, device: &DeviceId) -> Vec<OpId> {
+        let own =
+            |n: &Node| self.known[n.index()].edit && self.judge.author(*n) == device.0 && self.sessions.passed(*n);
+        let Some(newest) = self.nodes().filter(own).last() else { return Vec::new() };
+        let seen = |n: &Node| *n == newest || self.judge.causal().saw(newest, *n);
+        self.folds(self.nodes().filter(|n| self.known[n.index()].edit).filter(seen)).collect()
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = Node> + use<> {
+        (0..self.known.len() as u32).map(Node)
+    }
+
     /// The op at a place of the log: its id, its author, its author's time in Unix milliseconds, and whether it is an
     /// edit that counts and is folded.
     pub fn at(&self, place: usize) -> Option<(OpId, DeviceId, u64, bool)> {

@@ -73,6 +73,8 @@ impl Actor {
             workspace: String,
             #[serde(default)]
             format: Option<String>,
+            #[serde(default)]
+            mine: Option<bool>,
         }
         match verb {
             "import" => {
@@ -101,10 +103,15 @@ impl Actor {
                 Ok(json!({"nodes": nodes, "edges": edges, "stickies": stickies, "warnings": warnings}))
             }
             "export" => {
-                let Export { workspace, format } = params(given)?;
+                let Export { workspace, format, mine } = params(given)?;
                 let id = self.find(&workspace)?;
                 self.flush(&id, u64::MAX);
-                let document = &self.room(&id)?.space.document;
+                let me = self.me;
+                let written = match self.rooms.get(&id).filter(|_| mine.unwrap_or(false)) {
+                    Some(room) => Some(room.space.as_written(&self.store, &me)?),
+                    None => None,
+                };
+                let document = written.as_ref().unwrap_or(&self.room(&id)?.space.document);
                 let content = match format.as_deref().unwrap_or("json") {
                     "json" => document.canonical_json(),
                     "ga" => pipeline::export::to_galaxy(&document.to_json()),

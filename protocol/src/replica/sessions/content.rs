@@ -162,6 +162,12 @@ impl Sessions {
         written[span].iter().map(|w| w.node)
     }
 
+    /// Whether an edit passed the gate.
+    pub(in crate::replica) fn passed(&self, node: Node) -> bool {
+        let session = self.sessions.get(self.places[node.index()].session as usize);
+        session.is_some_and(|s| s.content.written.binary_search_by_key(&node, |w| w.node).is_ok())
+    }
+
     /// The last edit of the group that an edit belongs to, as far as it is known.
     pub(in crate::replica) fn end_of_group(&self, node: Node) -> Option<Node> {
         let session = self.sessions.get(self.places[node.index()].session as usize)?;

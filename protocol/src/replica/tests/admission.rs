@@ -149,3 +149,16 @@ fn a_removed_member_keeps_what_the_remover_had_seen_and_adds_nothing() {
     }
     assert_eq!(bob.try_say(Body::Join), Err(AuthorError::SessionOver));
 }
+
+#[test]
+fn work_done_before_a_removal_was_heard_of_can_still_be_had() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let shared = alice.edit("shared");
+    bob.hear(&alice);
+    let kept = bob.edit("kept by Bob alone");
+    alice.grant(BOB, Role::None);
+    bob.hear(&alice);
+    assert_eq!(bob.replica.fold_order(), [shared]);
+    assert_eq!((bob.replica.void_edits_of(&id(BOB)), alice.replica.void_edits_of(&id(BOB))), (1, 0));
+    assert_eq!(bob.replica.fold_order_as_written(&id(BOB)), [shared, kept]);
+}
