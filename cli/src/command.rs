@@ -10,6 +10,7 @@ pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod pipeline;
 pub(crate) mod profile;
+pub(crate) mod recovery;
 pub(crate) mod version;
 pub(crate) mod workspace;
 

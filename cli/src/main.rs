@@ -79,6 +79,9 @@ enum Command {
     /// Roles of members.
     #[command(subcommand)]
     Member(command::member::Verb),
+    /// An owner's key kept offline.
+    #[command(subcommand)]
+    Recovery(command::recovery::Verb),
     /// Invitations to a workspace.
     #[command(subcommand)]
     Invite(command::invite::Verb),
@@ -133,6 +136,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Workspace(verb) => command::workspace::run(&context, verb).await,
         Command::Version(verb) => command::version::run(&context, verb).await,
         Command::Member(verb) => command::member::run(&context, verb).await,
+        Command::Recovery(verb) => command::recovery::run(&context, verb).await,
         Command::Invite(verb) => command::invite::run(&context, verb).await,
         Command::Join(join) => command::join::run(&context, join).await,
         Command::Pipeline(verb) => command::pipeline::run(&context, verb).await,

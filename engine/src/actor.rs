@@ -7,6 +7,7 @@ mod joins;
 mod network;
 mod people;
 mod places;
+mod recovery;
 mod remembered;
 mod secrecy;
 mod verbs;
@@ -33,6 +34,7 @@ use crate::store::{Batch, Committed, Store, StoreError, WorkspaceRow, WorkspaceS
 use crate::workspace::{DocumentMessage, DocumentSink, Effects, Workspace};
 use joins::PendingJoin;
 use network::Peer;
+use recovery::Recovering;
 use secrecy::Secrecy;
 
 /// How long receipts gather before the committed heads are announced: this for each peer that hears it, up to a bound.
@@ -115,6 +117,7 @@ pub(crate) struct Actor {
     /// When peers are looked at again for what one side lacks.
     look_due: u64,
     joins: Vec<PendingJoin>,
+    recoveries: BTreeMap<WorkspaceId, Recovering>,
     listening: Vec<Multiaddr>,
     /// Relays in use beside those of the options.
     kept_relays: Vec<Multiaddr>,
@@ -151,6 +154,7 @@ impl Actor {
             requests: network::Requests::default(),
             look_due: 0,
             joins: Vec::new(),
+            recoveries: BTreeMap::new(),
             listening: Vec::new(),
             kept_relays: ways::kept_relays(&store),
             circuits: BTreeMap::new(),
@@ -506,6 +510,7 @@ impl Actor {
         self.tick_presence(now);
         self.tick_network(now);
         self.tick_joins(now);
+        self.tick_recoveries(now);
     }
 
     /// Keeps the list's row in step with the document's title.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// All verbs, in the order of `docs/api.md`; no other is carried out.
-pub const VERBS: [&str; 51] = [
+pub const VERBS: [&str; 53] = [
     "profile.show",
     "profile.set",
     "doctor",
@@ -31,6 +31,8 @@ pub const VERBS: [&str; 51] = [
     "member.role",
     "member.remove",
     "member.transfer",
+    "recovery.create",
+    "recovery.use",
     "version.create",
     "version.list",
     "version.show",

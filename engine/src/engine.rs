@@ -109,7 +109,7 @@ impl Engine {
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, ApiError> {
         let wait = params.get("wait_ms").and_then(Value::as_u64).map(Duration::from_millis);
         match (method, wait) {
-            ("join", Some(wait)) => self.join_and_wait(params, wait).await,
+            ("join" | "recovery.use", Some(wait)) => self.join_and_wait(method, params, wait).await,
             ("workspace.sync", Some(wait)) => self.sync_and_wait(params, wait).await,
             _ => self.ask(method, params).await,
         }
@@ -125,9 +125,9 @@ impl Engine {
         self.commands.send(command).await.map_err(|_| stopped())
     }
 
-    async fn join_and_wait(&self, params: Value, wait: Duration) -> Result<Value, ApiError> {
+    async fn join_and_wait(&self, method: &str, params: Value, wait: Duration) -> Result<Value, ApiError> {
         let mut events = self.subscribe();
-        let mut answer = self.ask("join", params).await?;
+        let mut answer = self.ask(method, params).await?;
         let deadline = tokio::time::Instant::now() + wait;
         let wanted = answer["workspace"].as_str().unwrap_or_default().to_owned();
         while answer["status"] == "pending" {

@@ -222,14 +222,14 @@ fn names_text(invite: &OpId, workspace_name: &str, inviter_name: &str) -> Vec<u8
 }
 
 /// URL-safe base64 without padding (RFC 4648, section 5), one form per value.
-mod base64 {
+pub(crate) mod base64 {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    pub(super) fn is_digit(c: char) -> bool {
+    pub(crate) fn is_digit(c: char) -> bool {
         c.is_ascii_alphanumeric() || c == '-' || c == '_'
     }
 
-    pub(super) fn encode(bytes: &[u8]) -> String {
+    pub(crate) fn encode(bytes: &[u8]) -> String {
         let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
         for chunk in bytes.chunks(3) {
             let value = chunk.iter().fold(0u32, |v, b| v << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
@@ -240,7 +240,7 @@ mod base64 {
         out
     }
 
-    pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(text.len() * 3 / 4);
         for chunk in text.as_bytes().chunks(4) {
             let mut value = 0u32;

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod invitation;
 pub mod judge;
 pub mod op;
+pub mod recovery;
 pub mod replica;
 #[cfg(feature = "document")]
 pub mod sealing;

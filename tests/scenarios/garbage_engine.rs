@@ -286,7 +286,7 @@ fn weird(rng: &mut Rng) -> Value {
 }
 
 /// Every verb with the fields that it takes.
-const VERBS: [(&str, &[&str]); 41] = [
+const VERBS: [(&str, &[&str]); 43] = [
     ("profile.show", &[]),
     ("profile.set", &["name", "color"]),
     ("workspace.create", &["name", "description"]),
@@ -301,6 +301,8 @@ const VERBS: [(&str, &[&str]); 41] = [
     ("workspace.presence", &["workspace"]),
     ("workspace.online", &["workspace"]),
     ("workspace.rotate", &["workspace"]),
+    ("recovery.create", &["workspace", "relay"]),
+    ("recovery.use", &["recovery"]),
     ("version.create", &["workspace", "name"]),
     ("version.list", &["workspace"]),
     ("version.show", &["workspace", "version"]),

@@ -27,6 +27,7 @@ mod paths_soak;
 mod pipelines;
 mod poison;
 mod power_loss;
+mod recovery;
 mod requirements;
 mod simulation;
 mod simulation_model;

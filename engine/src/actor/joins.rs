@@ -195,7 +195,8 @@ impl Actor {
         }
         let (done, rest): (Vec<_>, Vec<_>) = self.joins.drain(..).partition(|j| j.link.workspace() == *id);
         self.joins = rest;
-        if done.is_empty() {
+        let recovered = self.end_recovery(id);
+        if done.is_empty() && !recovered {
             return;
         }
         for join in done {

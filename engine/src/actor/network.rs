@@ -28,6 +28,8 @@ const MAX_ASKED: usize = 512;
 const LOOK_EVERY_MS: u64 = 100;
 /// Answers that wait for a commit.
 const MAX_OWED: usize = 256;
+/// Ops that somebody may show who is not known as a member: an admission, or what a recovery key says.
+const MAX_SHOWN: usize = 2;
 
 /// A connected device.
 #[derive(Debug)]
@@ -385,6 +387,9 @@ impl Actor {
             }
             (Sent::Push(workspace), Response::Receipt { heads }) => {
                 let lacked = self.behind(&workspace, &device);
+                if self.recoveries.contains_key(&workspace) {
+                    self.sync_with(&workspace, device);
+                }
                 self.note_heads(&workspace, device, &heads);
                 // A peer that took nothing, as an older version may, is not sent the same again at once.
                 if self.behind(&workspace, &device) < lacked {
@@ -400,6 +405,8 @@ impl Actor {
                 self.on_join_admitted(workspace, device, deposit)
             }
             (Sent::Join(workspace), Response::Refused(refusal)) => self.on_join_refused(workspace, refusal),
+            (Sent::Sync(workspace), Response::Refused(Refusal::NotMember | Refusal::Removed))
+                if self.show_recovery(&workspace, device) => {}
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember)) => self.show_admission(workspace, device),
             (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) => {
                 let code = "removed_elsewhere".to_owned();
@@ -532,7 +539,7 @@ impl Actor {
     /// Ops from members, and from others their admission; the receipt waits for the commit.
     fn answer_push(&mut self, id: WorkspaceId, device: DeviceId, ops: &[Arc<[u8]>], token: ResponseToken) {
         match self.refusal(&id, &device) {
-            Some(Refusal::NotMember) if ops.len() == 1 => {}
+            Some(Refusal::NotMember | Refusal::Removed) if ops.len() <= MAX_SHOWN => {}
             Some(refusal) => return self.respond(token, &Response::Refused(refusal)),
             None => {}
         }

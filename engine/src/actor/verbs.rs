@@ -61,6 +61,7 @@ impl Actor {
             ("version", verb) => self.call_version(verb, given),
             ("invite", verb) => self.call_invite(verb, given),
             ("member", verb) => self.call_member(verb, given),
+            ("recovery", verb) => self.call_recovery(verb, given),
             ("join", "") => {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]

@@ -45,8 +45,8 @@ pub(super) struct Care {
 /// The keys of one workspace, on one device.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    /// Who opens seals here; none on a device that only looks on.
-    device: Option<DeviceKey>,
+    /// Who opens seals here; nobody on a device that only looks on.
+    devices: Vec<DeviceKey>,
     epochs: BTreeMap<KeyId, Epoch>,
     care: Option<Care>,
 }
@@ -59,7 +59,14 @@ pub(super) struct Due {
 
 impl Keys {
     pub(super) fn of(device: &DeviceKey) -> Self {
-        Self { device: Some(device.clone()), ..Self::default() }
+        Self { devices: vec![device.clone()], ..Self::default() }
+    }
+
+    /// Opens from now on what is sealed to another key of the same person, too.
+    pub(super) fn open_also_for(&mut self, device: &DeviceKey) {
+        if !self.devices.iter().any(|known| known.id() == device.id()) {
+            self.devices.push(device.clone());
+        }
     }
 
     /// Opens what a share holds for this device, wherever it stands. True if a key became known.
@@ -67,10 +74,11 @@ impl Keys {
         let epoch = self.epochs.entry(share.key).or_default();
         epoch.unproven.extend_from_slice(&share.older);
         let known = epoch.secret.is_some();
-        if !known && let Some(device) = &self.device {
-            let me = device.id();
-            let seal = share.seals.binary_search_by_key(&me, |s| s.device).ok().map(|at| &share.seals[at]);
-            epoch.secret = seal.and_then(|seal| EpochKey::unseal(workspace, share.key, seal, device));
+        if !known {
+            epoch.secret = self.devices.iter().find_map(|device| {
+                let at = share.seals.binary_search_by_key(&device.id(), |s| s.device).ok()?;
+                EpochKey::unseal(workspace, share.key, &share.seals[at], device)
+            });
         }
         self.unwrap_from(share.key) || !known && self.knows(&share.key)
     }

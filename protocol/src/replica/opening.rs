@@ -44,6 +44,11 @@ impl Replica {
         self.keys.learn(&self.workspace, share);
     }
 
+    /// Opens from now on what is sealed to another key of the same person, too: one that was kept for recovery.
+    pub fn open_also_for(&mut self, device: &DeviceKey) {
+        self.keys.open_also_for(device);
+    }
+
     /// The text of a sealed op; none while its key is not known here, or if it was sealed for another place.
     pub fn open(&self, op: &Op) -> Option<Vec<u8>> {
         self.keys.open(&op.place(), op.sealed()?)

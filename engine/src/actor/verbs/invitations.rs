@@ -78,7 +78,7 @@ impl Actor {
         }
     }
 
-    pub(super) fn cap(&mut self, id: &WorkspaceId) -> Result<OpId, ApiError> {
+    pub(in super::super) fn cap(&mut self, id: &WorkspaceId) -> Result<OpId, ApiError> {
         let me = self.me;
         let judge = self.room(id)?.space.replica.judge();
         let cap = judge.live_cap(&me.0).map(|n| OpId(*judge.id(n)));
@@ -134,7 +134,7 @@ impl Actor {
     }
 
     /// Where this device can be found: what is asked for, circuits, then its own addresses.
-    fn addresses(&self, relays: &[String]) -> Result<Vec<String>, ApiError> {
+    pub(in super::super) fn addresses(&self, relays: &[String]) -> Result<Vec<String>, ApiError> {
         let mut addresses = Vec::new();
         for relay in relays {
             let relay = relay.parse().map_err(|e| ApiError::params(format!("expected a multiaddr: {e}")))?;

@@ -1,0 +1,150 @@
+//! Coming back as an owner by a recovery key, when the owners' devices are gone.
+//!
+//! The ops that make this device an owner are shown to every member or mailbox that is met, until one of them serves
+//! this device. What was sealed to the key is opened with it, and sealed to this device from then on.
+//! Deliberately absent: keeping the text. It lies with the user; an attempt ends with the process, and may be repeated.
+
+use std::collections::BTreeMap;
+
+use libp2p::Multiaddr;
+use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::{Body, Op};
+use omniscope_protocol::recovery::Recovery;
+use omniscope_protocol::replica::Replica;
+use omniscope_protocol::wire::Request;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::network::Sent;
+use super::ways::relays_in;
+use super::{Actor, now_ms, random, unix_ms};
+use crate::api::{ApiError, params};
+use crate::net::NetCommand;
+use crate::store::{WorkspaceRow, WorkspaceState, Write};
+use crate::workspace::{Workspace, role_name};
+
+/// Recoveries under way at one time.
+const MAX_RECOVERIES: usize = 16;
+/// One device is shown the same again only after this long.
+const AGAIN_AFTER_MS: u64 = 2000;
+
+/// What is shown, and to whom it was when.
+pub(super) struct Recovering {
+    ops: [Op; 2],
+    shown: BTreeMap<DeviceId, u64>,
+    /// When everybody is asked again.
+    due: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfWorkspace {
+    workspace: String,
+    #[serde(default)]
+    relay: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Use {
+    recovery: String,
+    #[serde(default, rename = "wait_ms")]
+    _wait_ms: Option<u64>,
+}
+
+impl Actor {
+    pub(super) fn call_recovery(&mut self, verb: &str, given: Value) -> Result<Value, ApiError> {
+        match verb {
+            "create" => {
+                let OfWorkspace { workspace, relay } = params(given)?;
+                let id = self.find(&workspace)?;
+                self.create_recovery(&id, &relay)
+            }
+            "use" => {
+                let Use { recovery, .. } = params(given)?;
+                let recovery =
+                    Recovery::parse(&recovery).map_err(|e| ApiError::new("recovery_malformed", e.to_string()))?;
+                self.recover(recovery)
+            }
+            _ => Err(ApiError::new("unknown_method", format!("there is no verb recovery.{verb}"))),
+        }
+    }
+
+    fn create_recovery(&mut self, id: &WorkspaceId, relays: &[String]) -> Result<Value, ApiError> {
+        self.require(id, Role::Owner)?;
+        let secret: [u8; 32] = random()?;
+        let key = DeviceKey::from_seed(&secret).id();
+        let addresses = self.addresses(relays)?;
+        let cap = self.cap(id)?;
+        self.flush(id, u64::MAX);
+        let grant = self.say(id, Body::SetRole { subject: key, role: Role::Owner, cap })?;
+        let name = self.room(id)?.space.title().0;
+        let recovery = Recovery::new(*id, &name, grant, secret, addresses);
+        Ok(json!({"recovery": recovery.to_text().to_string(), "device": key.to_string()}))
+    }
+
+    fn recover(&mut self, recovery: Recovery) -> Result<Value, ApiError> {
+        let id = recovery.workspace;
+        let role = self.rooms.get(&id).map_or(Role::None, |room| room.space.replica.role(&self.me));
+        if role == Role::Owner {
+            return Ok(json!({"workspace": id.to_string(), "role": role_name(role), "status": "member"}));
+        }
+        if self.recoveries.len() >= MAX_RECOVERIES {
+            return Err(ApiError::new("too_many_joins", format!("at most {MAX_RECOVERIES} can be under way")));
+        }
+        let ops = recovery.ops(self.me, &random()?, now_ms());
+        self.recoveries.insert(id, Recovering { ops, shown: BTreeMap::new(), due: 0 });
+        if !self.rooms.contains_key(&id) {
+            let row = WorkspaceRow {
+                name: recovery.workspace_name.clone(),
+                state: WorkspaceState::Pending,
+                ..WorkspaceRow::found_again(id.0, unix_ms())
+            };
+            let space = Workspace::new(Replica::for_device(id, &self.key), &self.key, random()?);
+            self.add_room(space, row.clone());
+            self.commit(&id, vec![Write::Workspace(row)]);
+        }
+        self.room(&id)?.space.replica.open_also_for(&recovery.key());
+        let addrs: Vec<Multiaddr> = recovery.addresses.iter().filter_map(|a| a.parse().ok()).collect();
+        self.keep_relays(relays_in(&addrs));
+        for addr in addrs {
+            if let Some(device) = crate::net::device_at(&addr) {
+                self.command(NetCommand::Know { device, addrs: vec![addr] });
+            }
+        }
+        Ok(json!({"workspace": id.to_string(), "role": "owner", "status": "pending"}))
+    }
+
+    /// Shows a device that does not serve this one what makes it an owner. False if there is nothing to show.
+    pub(super) fn show_recovery(&mut self, id: &WorkspaceId, device: DeviceId) -> bool {
+        let now = self.now();
+        let Some(recovering) = self.recoveries.get_mut(id) else { return false };
+        if recovering.shown.get(&device).is_none_or(|at| at + AGAIN_AFTER_MS <= now) {
+            recovering.shown.insert(device, now);
+            let ops = recovering.ops.iter().map(|op| op.bytes.clone()).collect();
+            self.request(device, Sent::Push(*id), &Request::Push { workspace: *id, ops });
+        }
+        true
+    }
+
+    pub(super) fn tick_recoveries(&mut self, now: u64) {
+        let due = self.recoveries.iter_mut().filter(|(_, r)| r.due <= now);
+        let due: Vec<WorkspaceId> = due
+            .map(|(id, recovering)| {
+                recovering.due = now + AGAIN_AFTER_MS;
+                *id
+            })
+            .collect();
+        for id in due {
+            for device in self.peers.keys().copied().collect::<Vec<_>>() {
+                self.sync_with(&id, device);
+            }
+        }
+    }
+
+    /// The log says that this device is a member; true if a recovery was under way.
+    pub(super) fn end_recovery(&mut self, id: &WorkspaceId) -> bool {
+        self.recoveries.remove(id).is_some()
+    }
+}
