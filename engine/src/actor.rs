@@ -4,6 +4,7 @@
 //! there, `secrecy` has the keys follow the members. Deliberately absent: rules (they are the replica's) and SQL.
 
 mod joins;
+mod mail;
 mod network;
 mod people;
 mod places;
@@ -118,6 +119,7 @@ pub(crate) struct Actor {
     look_due: u64,
     joins: Vec<PendingJoin>,
     recoveries: BTreeMap<WorkspaceId, Recovering>,
+    mail: mail::Mail,
     listening: Vec<Multiaddr>,
     /// Relays in use beside those of the options.
     kept_relays: Vec<Multiaddr>,
@@ -155,6 +157,7 @@ impl Actor {
             look_due: 0,
             joins: Vec::new(),
             recoveries: BTreeMap::new(),
+            mail: mail::Mail::default(),
             listening: Vec::new(),
             kept_relays: ways::kept_relays(&store),
             circuits: BTreeMap::new(),
@@ -289,6 +292,7 @@ impl Actor {
         }
         space.finish_loading(&self.store)?;
         self.add_room(space, row);
+        self.load_mailboxes(&id);
         self.recall_peers(&id)
     }
 
@@ -361,6 +365,9 @@ impl Actor {
         }
         if !writes.is_empty() {
             self.commit(id, writes);
+        }
+        if own {
+            self.post_soon(id);
         }
         if folds > 0 || rebuilt {
             let authors = folded.iter().map(ToString::to_string).collect();
@@ -509,6 +516,7 @@ impl Actor {
         self.tick_secrecy(now);
         self.tick_presence(now);
         self.tick_network(now);
+        self.tick_mail(now);
         self.tick_joins(now);
         self.tick_recoveries(now);
     }
@@ -521,6 +529,8 @@ impl Actor {
             return;
         }
         let (name, description) = room.space.title();
+        self.follow_named_mailboxes(id);
+        let Some(room) = self.rooms.get_mut(id) else { return };
         let same = name.is_empty() || room.row.name == name && room.row.description == description;
         if same && now < room.row_kept + ROW_EVERY_MS {
             return;

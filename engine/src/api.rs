@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// All verbs, in the order of `docs/api.md`; no other is carried out.
-pub const VERBS: [&str; 53] = [
+pub const VERBS: [&str; 56] = [
     "profile.show",
     "profile.set",
     "doctor",
@@ -44,6 +44,9 @@ pub const VERBS: [&str; 53] = [
     "invite.list",
     "invite.inspect",
     "invite.revoke",
+    "relay.add",
+    "relay.list",
+    "relay.remove",
     "join",
     "pipeline.import",
     "pipeline.export",

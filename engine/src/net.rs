@@ -240,6 +240,10 @@ pub enum NetEvent {
     Request { device: DeviceId, token: ResponseToken, body: Vec<u8> },
     /// A request of ours ended.
     Response { id: u64, device: DeviceId, result: Result<Vec<u8>, RequestError> },
+    /// A relay is connected and can be asked; it says so before there is a reservation, and without one.
+    RelayMet { device: DeviceId },
+    /// The last connection to a relay is gone.
+    RelayGone { device: DeviceId },
     /// A reservation holds; others reach us at `circuit_addr`.
     RelayUp { addr: Multiaddr, circuit_addr: Multiaddr },
     /// A relay was lost or refused; it is retried by itself.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
-use crate::invitation::Redemption;
+use crate::invitation::{MAX_ADDRESS_BYTES, Redemption};
 use crate::op::{MAX_OP_BYTES, SEAL_BYTES, SEALING_BYTES, Sealed};
 
 /// The version of all messages here.
@@ -29,6 +29,12 @@ pub const MAX_PUSH_BYTES: usize = 512 * 1024;
 pub const MAX_NEAR: usize = 256;
 /// Keys in one request.
 pub const MAX_KEYS: usize = 64;
+/// Bytes of a token that lets its holder register a workspace at a relay.
+pub const MAX_TOKEN_BYTES: usize = 256;
+/// Members in one answer to a lookup.
+pub const MAX_FOUND: usize = 1024;
+/// Addresses of one found member.
+pub const MAX_FOUND_ADDRESSES: usize = 16;
 /// Bytes of one presence body before it is sealed.
 pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
 
@@ -152,6 +158,10 @@ pub enum Request {
     Deposit { workspace: WorkspaceId, invite: OpId, deposit: Deposit },
     /// "Admit me by this invite."
     Join { workspace: WorkspaceId, invite: Arc<[u8]>, redemption: Redemption },
+    /// "Keep a mailbox for this workspace." To a relay; answered by a receipt, after commit.
+    Register { workspace: WorkspaceId, genesis: Arc<[u8]>, token: Vec<u8> },
+    /// "Which members are connected with you, and where are they?" To a relay; for members.
+    Lookup { workspace: WorkspaceId },
 }
 
 /// What it answers.
@@ -169,6 +179,8 @@ pub enum Response {
     Refused(Refusal),
     /// The request is of a newer version than this one.
     Unsupported { version: u8 },
+    /// The members who are connected, with the addresses that they tell, as multiaddrs.
+    Found(Vec<(DeviceId, Vec<String>)>),
 }
 
 /// Why a request is refused. The numbers are stable.
@@ -197,10 +209,16 @@ pub enum Refusal {
     Busy = 9,
     /// The request contradicts itself.
     Malformed = 10,
+    /// The relay lets only those register a workspace who hold a token of its operator, and this is none, or used up.
+    Token = 11,
+    /// The workspace has reached what the relay keeps for one, or the relay what it keeps for all.
+    Full = 12,
+    /// The relay's operator has shut this device out.
+    Blocked = 13,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 11] = [
+    const ALL: [Refusal; 14] = [
         Refusal::UnknownWorkspace,
         Refusal::NotMember,
         Refusal::Removed,
@@ -212,6 +230,9 @@ impl Refusal {
         Refusal::NotAttester,
         Refusal::Busy,
         Refusal::Malformed,
+        Refusal::Token,
+        Refusal::Full,
+        Refusal::Blocked,
     ];
 
     /// The stable code that callers branch on.
@@ -228,6 +249,9 @@ impl Refusal {
             Refusal::NotAttester => "not_attester",
             Refusal::Busy => "busy",
             Refusal::Malformed => "malformed",
+            Refusal::Token => "token_refused",
+            Refusal::Full => "relay_full",
+            Refusal::Blocked => "blocked",
         }
     }
 
@@ -326,6 +350,8 @@ impl Request {
                 redemption.write(w.u8(3).array(&workspace.0).bytes(invite));
                 &mut w
             }
+            Request::Register { workspace, genesis, token } => w.u8(4).array(&workspace.0).bytes(genesis).bytes(token),
+            Request::Lookup { workspace } => w.u8(5).array(&workspace.0),
         };
         w.into_bytes()
     }
@@ -359,6 +385,12 @@ impl Request {
                 let keys = r.list("keys", MAX_KEYS, |r| Ok(KeyId(r.array("key id")?)))?;
                 Request::Keys { workspace, keys }
             }
+            4 => Request::Register {
+                workspace,
+                genesis: r.bytes("genesis", MAX_OP_BYTES)?.into(),
+                token: r.bytes("token", MAX_TOKEN_BYTES)?.to_vec(),
+            },
+            5 => Request::Lookup { workspace },
             other => return Err(CodecError::Unknown { what: "kind of request", value: other.into() }),
         };
         r.finish()?;
@@ -377,6 +409,11 @@ impl Response {
             Response::Admitted { deposit } => w.u8(3).option(*deposit, |w, deposit| deposit.write(w)),
             Response::Refused(refusal) => w.u8(4).u8(*refusal as u8),
             Response::Unsupported { version } => w.u8(5).u8(*version),
+            Response::Found(members) => w.u8(6).list(members, |w, (device, addresses)| {
+                w.array(&device.0).list(addresses, |w, address| {
+                    w.str(address);
+                });
+            }),
         };
         w.into_bytes()
     }
@@ -402,6 +439,10 @@ impl Response {
                 Response::Refused(known.ok_or(CodecError::Unknown { what: "refusal", value: code.into() })?)
             }
             5 => Response::Unsupported { version: r.u8("version")? },
+            6 => Response::Found(r.list("members", MAX_FOUND, |r| {
+                let address = |r: &mut Reader<'_>| Ok(r.str("address", MAX_ADDRESS_BYTES)?.to_owned());
+                Ok((DeviceId(r.array("device")?), r.list("addresses", MAX_FOUND_ADDRESSES, address)?))
+            })?),
             other => return Err(CodecError::Unknown { what: "kind of response", value: other.into() }),
         };
         r.finish()?;

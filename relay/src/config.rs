@@ -10,20 +10,79 @@ use libp2p::Multiaddr;
 /// The port of a relay that was told nothing else, for TCP and for QUIC over UDP.
 pub const DEFAULT_PORT: u16 = 4717;
 
+/// Whom a relay serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Members of registered workspaces and those whom they invited; a workspace is registered with a token, or by who
+    /// was allowed to.
+    #[default]
+    Members,
+    /// Anybody, as in a trusted network.
+    Open,
+}
+
+impl std::str::FromStr for Policy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "members" => Ok(Self::Members),
+            "open" => Ok(Self::Open),
+            other => Err(format!("expected the policy members or open, found {other:?}")),
+        }
+    }
+}
+
 /// Settings of one relay.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Addresses to listen on; at least one.
     pub listen: Vec<Multiaddr>,
-    /// Where the identity key lives.
+    /// Addresses to tell in place of those listened on, as behind a reverse proxy; none: those.
+    pub announce: Vec<Multiaddr>,
+    /// Where the identity key and the database live.
     pub data_dir: PathBuf,
+    pub policy: Policy,
     pub limits: Limits,
+    pub mailbox: MailboxLimits,
+    /// Where the admin page listens; none: nowhere.
+    pub admin: Option<std::net::SocketAddr>,
+    /// Certificate chain and key in PEM for `wss` addresses.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// What one relay keeps at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailboxLimits {
+    /// Workspaces that may be registered.
+    pub workspaces: usize,
+    /// Ops of one workspace. Each takes about half a KiB of memory.
+    pub ops_per_workspace: usize,
+    /// Bytes of one workspace's ops.
+    pub bytes_per_workspace: u64,
+    /// Days after which a workspace that no member uses is dropped; 0: never.
+    pub retention_days: u32,
+}
+
+impl Default for MailboxLimits {
+    fn default() -> Self {
+        Self { workspaces: 1000, ops_per_workspace: 500_000, bytes_per_workspace: 1 << 30, retention_days: 0 }
+    }
 }
 
 impl Config {
     /// The default addresses and limits with the given data folder.
     pub fn new(data_dir: PathBuf) -> Self {
-        Self { listen: default_listen(), data_dir, limits: Limits::default() }
+        Self {
+            listen: default_listen(),
+            announce: Vec::new(),
+            data_dir,
+            policy: Policy::default(),
+            limits: Limits::default(),
+            mailbox: MailboxLimits::default(),
+            admin: None,
+            tls: None,
+        }
     }
 }
 
@@ -70,8 +129,16 @@ pub struct Limits {
     pub connections: u32,
     /// Open connections of one device.
     pub connections_per_peer: u32,
+    /// Open connections from one address; a lab behind one NAT shares it.
+    pub connections_per_ip: u32,
     /// Connections under way of being set up.
     pub pending_connections: u32,
+    /// Requests of one device in a second, on average; ten times as many at once.
+    pub requests_per_peer: u32,
+    /// Requests from one address in a second, on average; ten times as many at once.
+    pub requests_per_ip: u32,
+    /// Bytes of requests on their way in or waiting, all together.
+    pub incoming_bytes: usize,
 }
 
 impl Default for Limits {
@@ -90,7 +157,11 @@ impl Default for Limits {
             circuit_requests_per_ip: 12_000,
             connections: 8192,
             connections_per_peer: 8,
+            connections_per_ip: 1024,
             pending_connections: 512,
+            requests_per_peer: 50,
+            requests_per_ip: 1000,
+            incoming_bytes: 64 << 20,
         }
     }
 }

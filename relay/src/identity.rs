@@ -1,4 +1,4 @@
-//! The relay's own key, which its address names.
+//! The relay's own key, which its address names and with which it lets in who joins by a link that names it.
 //!
 //! Addresses of a relay are written into invitations and workspaces, so the key must outlive restarts. Deliberately
 //! absent: any other secret; a relay has none.
@@ -9,11 +9,27 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use libp2p::identity::Keypair;
+use omniscope_protocol::identity::DeviceKey;
 use zeroize::Zeroizing;
 
 /// Name of the key file in the data folder: 32 bytes, an Ed25519 seed.
-const KEY_FILE: &str = "relay.key";
+pub(crate) const KEY_FILE: &str = "relay.key";
 const SEED_BYTES: usize = 32;
+
+/// The relay's key in its two forms.
+pub struct Identity {
+    /// For connections.
+    pub libp2p: Keypair,
+    /// For ops: admissions by links that name this relay.
+    pub(crate) device: DeviceKey,
+}
+
+impl Identity {
+    fn of(seed: &mut [u8]) -> Option<Self> {
+        let device = DeviceKey::from_seed((&*seed).try_into().ok()?);
+        Some(Self { libp2p: Keypair::ed25519_from_bytes(seed).ok()?, device })
+    }
+}
 
 /// The key could not be had.
 #[derive(Debug)]
@@ -50,7 +66,7 @@ impl std::fmt::Display for IdentityError {
 impl std::error::Error for IdentityError {}
 
 /// Reads the key in `data_dir`, or creates folder (0700) and key (0600) at the first start.
-pub fn load_or_create(data_dir: &Path) -> Result<Keypair, IdentityError> {
+pub fn load_or_create(data_dir: &Path) -> Result<Identity, IdentityError> {
     let path = data_dir.join(KEY_FILE);
     match File::open(&path) {
         Ok(file) => read(file, &path),
@@ -59,7 +75,7 @@ pub fn load_or_create(data_dir: &Path) -> Result<Keypair, IdentityError> {
     }
 }
 
-fn read(mut file: File, path: &Path) -> Result<Keypair, IdentityError> {
+fn read(mut file: File, path: &Path) -> Result<Identity, IdentityError> {
     let io = |operation| move |source| IdentityError::Io { operation, path: path.to_owned(), source };
     let mode = file.metadata().map_err(io("examine"))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -71,11 +87,10 @@ fn read(mut file: File, path: &Path) -> Result<Keypair, IdentityError> {
     if found_bytes != SEED_BYTES {
         return Err(IdentityError::Malformed { path: path.to_owned(), found_bytes });
     }
-    Keypair::ed25519_from_bytes(seed.as_mut_slice())
-        .map_err(|_| IdentityError::Malformed { path: path.to_owned(), found_bytes })
+    Identity::of(seed.as_mut_slice()).ok_or_else(|| IdentityError::Malformed { path: path.to_owned(), found_bytes })
 }
 
-fn create(data_dir: &Path, path: &Path) -> Result<Keypair, IdentityError> {
+fn create(data_dir: &Path, path: &Path) -> Result<Identity, IdentityError> {
     let io = |operation, at: &Path| {
         let path = at.to_owned();
         move |source| IdentityError::Io { operation, path, source }
@@ -91,8 +106,7 @@ fn create(data_dir: &Path, path: &Path) -> Result<Keypair, IdentityError> {
     file.write_all(seed.as_slice()).and_then(|()| file.sync_all()).map_err(io("write", &draft))?;
     fs::rename(&draft, path).map_err(io("rename", &draft))?;
     File::open(data_dir).and_then(|folder| folder.sync_all()).map_err(io("sync", data_dir))?;
-    Keypair::ed25519_from_bytes(seed.as_mut_slice())
-        .map_err(|error| IdentityError::Randomness(format!("unusable key: {error}")))
+    Identity::of(seed.as_mut_slice()).ok_or_else(|| IdentityError::Randomness("unusable key".to_owned()))
 }
 
 #[cfg(test)]
@@ -104,8 +118,8 @@ mod tests {
     fn the_key_stays_and_only_its_owner_may_read_it() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("relay");
-        let first = load_or_create(&folder).unwrap().public();
-        assert_eq!(load_or_create(&folder).unwrap().public(), first);
+        let first = load_or_create(&folder).unwrap().libp2p.public();
+        assert_eq!(load_or_create(&folder).unwrap().libp2p.public(), first);
         let key = folder.join(KEY_FILE);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);

@@ -1,31 +1,70 @@
 //! The `omniscope-relay` program: arguments, logs and signals around the library.
 //!
-//! Stdout carries addresses and nothing else, one a line. Deliberately absent: everything that a relay does.
+//! While it serves, stdout carries addresses and nothing else, one a line; everything else goes to stderr.
+//! Deliberately absent: everything that a relay does.
+
+mod log;
+mod settings;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::Parser;
+use anyhow::{Context, Result, anyhow};
+use clap::{Parser, Subcommand};
 use libp2p::Multiaddr;
-use omniscope_relay::{Config, Server, default_listen};
+use omniscope_relay::{Config, Control, Server, admin, control, load_or_create, notify, restore};
+use settings::{LogFormat, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// A meeting point for OmniScope devices that cannot reach each other directly. It reads no content.
+/// A meeting point and mailbox for OmniScope devices. It reads no content.
+///
+/// Without a command it serves. Settings come from flags, else from the environment, else from the settings file, else
+/// they are the defaults.
 #[derive(Parser)]
 #[command(name = "omniscope-relay", version)]
 struct Arguments {
-    /// Address to listen on, may be given several times [default: TCP and QUIC on port 4717 of every interface]
-    #[arg(long, value_name = "MULTIADDR", env = "OMNISCOPE_RELAY_LISTEN", value_delimiter = ',')]
-    listen: Vec<Multiaddr>,
-    /// Folder of the relay's key [default: $STATE_DIRECTORY, or omniscope-relay in the user's state folder]
-    #[arg(long, value_name = "DIR", env = "OMNISCOPE_RELAY_DATA_DIR")]
-    data_dir: Option<PathBuf>,
-    /// What to log to stderr: error, warn, info, debug, trace, or a filter such as omniscope_relay=debug
-    #[arg(long, value_name = "FILTER", env = "OMNISCOPE_RELAY_LOG", default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    settings: settings::Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read the settings, say what is in force, and stop.
+    CheckConfig,
+    /// Print the relay's peer id, making its key where there is none.
+    PrintPeerId,
+    /// Make the relay's key, where there is none.
+    GenKey,
+    /// Let workspaces be registered: prints a token, or lets a device or a workspace do without.
+    Register {
+        /// How many workspaces the token registers; 0: without limit.
+        #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "id")]
+        uses: u32,
+        /// A device whose owner may register workspaces, or a workspace, in place of a token.
+        id: Option<String>,
+        /// Take that permission back.
+        #[arg(long, requires = "id")]
+        revoke: bool,
+    },
+    /// End the service for a workspace and drop what is kept of it.
+    Unregister { workspace: String },
+    /// List the workspaces: id, members, ops, bytes.
+    Workspaces,
+    /// Shut a device out, now and from now on.
+    Block {
+        device: String,
+        /// Let it in again.
+        #[arg(long)]
+        lift: bool,
+    },
+    /// Copy key and database into a new folder, while the relay runs or not.
+    Backup { folder: PathBuf },
+    /// Put a backup into the data folder, which must not hold a relay yet.
+    Restore { folder: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -41,18 +80,70 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(arguments: Arguments) -> Result<()> {
-    let filter = EnvFilter::try_new(&arguments.log).context("--log is not a filter")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let settings = Settings::read(&arguments.settings)?;
+    start_log(&settings)?;
+    match arguments.command {
+        None => serve(&arguments.settings, settings).await,
+        Some(Command::CheckConfig) => say(&settings.describe()),
+        Some(Command::PrintPeerId | Command::GenKey) => {
+            let key = load_or_create(&settings.config.data_dir)?;
+            say(&key.libp2p.public().to_peer_id().to_string())
+        }
+        Some(Command::Restore { folder }) => {
+            restore(&folder, &settings.config.data_dir).map_err(|e| anyhow!(e))?;
+            say("restored")
+        }
+        Some(command) => {
+            let command = order(command)?;
+            let said = match control::ask(&settings.config.data_dir, &command).await.map_err(|e| anyhow!(e))? {
+                Some(said) => said,
+                None => control::offline(&settings.config, &command).map_err(|e| anyhow!(e))?,
+            };
+            say(&said)
+        }
+    }
+}
+
+/// The command as the relay takes it.
+fn order(command: Command) -> Result<Control> {
+    let line = match command {
+        Command::Register { id: None, uses, .. } => return Ok(Control::Token(uses)),
+        Command::Register { id: Some(id), revoke: false, .. } => format!("allow {id}"),
+        Command::Register { id: Some(id), revoke: true, .. } => format!("disallow {id}"),
+        Command::Unregister { workspace } => format!("unregister {workspace}"),
+        Command::Workspaces => return Ok(Control::Workspaces),
+        Command::Block { device, lift } => format!("{} {device}", if lift { "unblock" } else { "block" }),
+        Command::Backup { folder } => {
+            let folder = std::path::absolute(folder).context("the folder has no absolute path")?;
+            return Ok(Control::Backup(folder));
+        }
+        Command::CheckConfig | Command::PrintPeerId | Command::GenKey | Command::Restore { .. } => {
+            unreachable!("carried out by the caller")
+        }
+    };
+    Control::parse(&line).map_err(|error| anyhow!(error))
+}
+
+async fn serve(flags: &settings::Flags, settings: Settings) -> Result<()> {
     // Before the first address is printed, so that whoever reads it may stop us at once.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let data_dir = arguments.data_dir.map_or_else(default_data_dir, Ok)?;
-    let mut config = Config::new(data_dir);
-    config.listen = if arguments.listen.is_empty() { default_listen() } else { arguments.listen };
-    let mut server = Server::start(config).await?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let Config { data_dir, admin: admin_addr, .. } = settings.config.clone();
+    let page = match admin_addr {
+        Some(addr) => Some(admin::listen(addr).await.with_context(|| format!("no admin page on {addr}"))?),
+        None => None,
+    };
+    let mut server = Server::start(settings.config).await?;
+    if let Some(token) = server.first_token() {
+        eprintln!("omniscope-relay: registration token, good for one workspace: {token}");
+    }
     for addr in server.addresses() {
         print_address(addr);
     }
+    let socket = tokio::spawn(serve_socket(data_dir, server.remote()));
+    let page = page.map(|page| tokio::spawn(admin::serve(page, server.metrics())));
+    notify::tell("READY=1");
     tracing::info!("the relay is ready");
     loop {
         tokio::select! {
@@ -60,27 +151,49 @@ async fn run(arguments: Arguments) -> Result<()> {
                 Some(addr) => print_address(&addr),
                 None => anyhow::bail!("the relay stopped by itself"),
             },
+            _ = hangup.recv() => match Settings::read(flags) {
+                Ok(settings) => server.reload(settings.config).await,
+                Err(error) => tracing::error!(error = format!("{error:#}"), "the settings stay as they are"),
+            },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
     }
     tracing::info!("stopping");
+    notify::tell("STOPPING=1");
+    socket.abort();
+    if let Some(page) = page {
+        page.abort();
+    }
     server.stop().await;
     Ok(())
+}
+
+async fn serve_socket(data_dir: PathBuf, remote: omniscope_relay::Remote) {
+    let path: &Path = &data_dir;
+    if let Err(error) = control::serve(path, remote).await {
+        tracing::error!(%error, "commands are not taken while the relay runs");
+    }
+}
+
+fn start_log(settings: &Settings) -> Result<()> {
+    // It warns at every stream of a flood; the figures count them. Whoever asks for it by name gets it.
+    let filter = EnvFilter::try_new(format!("libp2p_request_response=error,{}", settings.log))
+        .context("the log filter is none")?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.event_format(log::Json).init(),
+    }
+    Ok(())
+}
+
+fn say(text: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("cannot write the answer")
 }
 
 fn print_address(addr: &Multiaddr) {
     let mut out = std::io::stdout();
     // Nobody reading any more is no reason to stop.
     let _ = writeln!(out, "{addr}").and_then(|()| out.flush());
-}
-
-fn default_data_dir() -> Result<PathBuf> {
-    if let Some(folder) = std::env::var_os("STATE_DIRECTORY") {
-        return Ok(PathBuf::from(folder));
-    }
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    let folder = state.or_else(home).context("neither --data-dir nor HOME is set")?;
-    Ok(folder.join("omniscope-relay"))
 }

@@ -246,7 +246,7 @@ fn a_join_waits_until_somebody_is_there_and_goes_through_by_itself() {
 fn relay(place: &tempfile::TempDir) -> Option<(Process, String)> {
     let mut command = std::process::Command::new(program("omniscope-relay")?);
     command
-        .args(["--listen", "/ip4/127.0.0.1/tcp/0", "--log", "warn"])
+        .args(["--listen", "/ip4/127.0.0.1/tcp/0", "--policy", "open", "--log", "warn"])
         .arg("--data-dir")
         .arg(place.path().join("relay"));
     let relay = Process::spawn(command);

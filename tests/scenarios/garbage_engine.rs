@@ -286,7 +286,7 @@ fn weird(rng: &mut Rng) -> Value {
 }
 
 /// Every verb with the fields that it takes.
-const VERBS: [(&str, &[&str]); 43] = [
+const VERBS: [(&str, &[&str]); 46] = [
     ("profile.show", &[]),
     ("profile.set", &["name", "color"]),
     ("workspace.create", &["name", "description"]),
@@ -307,7 +307,10 @@ const VERBS: [(&str, &[&str]); 43] = [
     ("version.list", &["workspace"]),
     ("version.show", &["workspace", "version"]),
     ("version.restore", &["workspace", "version"]),
-    ("invite.create", &["workspace", "role", "uses", "unlimited", "expires", "relay", "for"]),
+    ("invite.create", &["workspace", "role", "uses", "unlimited", "expires", "relay", "for", "attester"]),
+    ("relay.add", &["workspace", "addr", "token"]),
+    ("relay.list", &["workspace"]),
+    ("relay.remove", &["workspace", "addr"]),
     ("invite.list", &["workspace"]),
     ("invite.inspect", &["link"]),
     ("invite.revoke", &["workspace", "invite"]),

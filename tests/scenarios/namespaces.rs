@@ -13,10 +13,14 @@ fn meet_through_the_relay(nats: [Nat; 2], direct: bool) {
     let Some(lab) = Lab::new(nats) else { return };
     let folder = tempfile::tempdir().unwrap();
     let config = Config::new(folder.path().to_owned());
-    let peer = load_or_create(&config.data_dir).unwrap().public().to_peer_id();
+    let peer = load_or_create(&config.data_dir).unwrap().libp2p.public().to_peer_id();
     let data_dir = folder.path().to_str().unwrap();
     let listen = "/ip4/203.0.113.1/udp/4717/quic-v1";
-    let relay = lab.spawn("pub", &relay_program, &["--listen", listen, "--data-dir", data_dir, "--log", "warn"]);
+    let relay = lab.spawn(
+        "pub",
+        &relay_program,
+        &["--listen", listen, "--policy", "open", "--data-dir", data_dir, "--log", "warn"],
+    );
     let address = relay.until("/ip4/203.0.113.1/");
     assert_eq!(address, format!("{listen}/p2p/{peer}"));
 

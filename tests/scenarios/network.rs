@@ -17,6 +17,7 @@ const BEYOND_DEFAULT_TIME: Duration = Duration::from_secs(150);
 async fn start_relay(folder: &std::path::Path, listen: &[Multiaddr]) -> Server {
     let mut config = Config::new(folder.to_owned());
     config.listen = listen.to_vec();
+    config.policy = omniscope_relay::Policy::Open;
     Server::start(config).await.unwrap()
 }
 

@@ -46,7 +46,9 @@ fn port_of(addr: &Multiaddr) -> u16 {
 /// A relay on loopback, and its address with the port of the wire to it.
 async fn relay_behind_a_wire(folder: &std::path::Path, seed: u64) -> Option<(Process, Lossy, String)> {
     let mut command = Command::new(program("omniscope-relay")?);
-    command.args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--log", "warn", "--data-dir"]).arg(folder.join("relay"));
+    command
+        .args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--policy", "open", "--log", "warn", "--data-dir"])
+        .arg(folder.join("relay"));
     let relay = Process::spawn(command);
     let addr: Multiaddr = relay.until("/ip4/127.0.0.1/udp/").parse().unwrap();
     let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&addr)));

@@ -30,7 +30,7 @@ fn street(nats: [Nat; 2]) -> Option<Street> {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("relay");
     let listen = format!("/ip4/{PUBLIC_IP}/udp/4717/quic-v1");
-    let arguments = ["--listen", &listen, "--data-dir", data.to_str().unwrap(), "--log", "warn"];
+    let arguments = ["--listen", &listen, "--data-dir", data.to_str().unwrap(), "--policy", "open", "--log", "warn"];
     let relay = lab.spawn("pub", &relay_program, &arguments);
     let address = relay.until(&listen);
     let peer = |name: &'static str, home: &str| {

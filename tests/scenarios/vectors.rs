@@ -151,14 +151,16 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("sync", Request::Sync { workspace, heads: ids(&[30]), have: ids(&[30, 31, 32]) }),
         ("fetch", Request::Fetch { workspace, ids: ids(&[30, 31]) }),
         ("push", Request::Push { workspace, ops: vec![Arc::from([1, 2, 3].as_slice())] }),
-        ("deposit", Request::Deposit { workspace, invite: OpId([21; 32]), deposit: deposit() }),
         ("keys", Request::Keys { workspace, keys: vec![epoch_key(7).id(), epoch_key(8).id()] }),
+        ("deposit", Request::Deposit { workspace, invite: OpId([21; 32]), deposit: deposit() }),
+        ("register", Request::Register { workspace, genesis: Arc::from([1, 2].as_slice()), token: b"token".to_vec() }),
+        ("lookup", Request::Lookup { workspace }),
         ("join", Request::Join { workspace, invite: Arc::from([1, 2].as_slice()), redemption }),
     ]
 }
 
 /// How many refusals have a number.
-const REFUSALS: u8 = 11;
+const REFUSALS: u8 = 14;
 
 pub(super) fn responses() -> Vec<(String, Response)> {
     let ops = || vec![Arc::from([1, 2, 3].as_slice())];
@@ -171,6 +173,10 @@ pub(super) fn responses() -> Vec<(String, Response)> {
         ("admitted".to_owned(), Response::Admitted { deposit: None }),
         ("admitted, with a key".to_owned(), Response::Admitted { deposit: Some(deposit()) }),
         ("unsupported".to_owned(), Response::Unsupported { version: 0 }),
+        (
+            "found".to_owned(),
+            Response::Found(vec![(bob().id(), vec!["/ip4/192.0.2.1/tcp/4001".into()]), (alice().id(), vec![])]),
+        ),
     ];
     for number in 0..=u8::MAX {
         if let Ok(Response::Refused(refusal)) = Response::decode(&[0, 4, number]) {
@@ -178,7 +184,7 @@ pub(super) fn responses() -> Vec<(String, Response)> {
             all.push((format!("refused: {}", refusal.code()), Response::Refused(refusal)));
         }
     }
-    assert_eq!(all.len(), 7 + usize::from(REFUSALS));
+    assert_eq!(all.len(), 8 + usize::from(REFUSALS));
     all
 }
 

@@ -244,7 +244,7 @@ impl Lab {
         let program = program("omniscope-relay")?;
         let listen = [format!("/ip4/{PUBLIC_IP}/udp/4717/quic-v1"), format!("/ip4/{PUBLIC_IP}/tcp/4717")];
         let data = folder.join("relay");
-        let mut arguments = vec!["--data-dir", data.to_str().unwrap(), "--log", "warn"];
+        let mut arguments = vec!["--data-dir", data.to_str().unwrap(), "--policy", "open", "--log", "warn"];
         for addr in &listen {
             arguments.extend(["--listen", addr]);
         }

@@ -12,6 +12,7 @@ pub mod mutate;
 pub mod net_node;
 pub mod peers;
 pub mod process;
+pub mod relay;
 pub mod rows;
 pub mod shell;
 pub mod sim;

@@ -171,6 +171,7 @@ impl Place {
             return Self { way, _relay: None, relays: Vec::new() };
         }
         let mut config = omniscope_relay::Config::new(folder.join("relay"));
+        config.policy = omniscope_relay::Policy::Open;
         config.listen = vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().expect("a multiaddr")];
         let relay = Server::start(config).await.expect("the relay starts");
         Self { way, relays: relay.addresses().to_vec(), _relay: Some(relay) }

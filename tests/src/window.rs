@@ -100,7 +100,7 @@ impl RelayProcess {
     pub fn start(dir: &Path) -> Self {
         let mut command = Command::new(program("omniscope-relay"));
         command
-            .args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--log", "warn", "--data-dir"])
+            .args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--policy", "open", "--log", "warn", "--data-dir"])
             .arg(dir.join("relay"));
         let mut group = Group::start(command.stdout(Stdio::piped()).stdin(Stdio::null()).stderr(Stdio::null()));
         let address = group.first_line();

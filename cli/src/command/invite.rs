@@ -40,6 +40,9 @@ pub(crate) enum Verb {
         /// The only device that may use it.
         #[arg(long, value_name = "DEVICE")]
         r#for: Option<String>,
+        /// Who lets in and counts: you while you are online, or the workspace's relay at any time.
+        #[arg(long, value_name = "WHO", default_value = "me", value_parser = ["me", "relay"])]
+        attester: String,
     },
     /// List the links that were made.
     List { workspace: String },
@@ -51,14 +54,14 @@ pub(crate) enum Verb {
 
 pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
-        Verb::Create { workspace, role, uses, unlimited, expires, relay, r#for } => {
+        Verb::Create { workspace, role, uses, unlimited, expires, relay, r#for, attester } => {
             let role = match role {
                 Role::Viewer => "viewer",
                 Role::Editor => "editor",
             };
             let params = given(json!({
                 "workspace": workspace, "role": role, "uses": uses, "unlimited": unlimited,
-                "expires": expires, "relay": relay, "for": r#for,
+                "expires": expires, "relay": relay, "for": r#for, "attester": attester,
             }));
             context.show("invite.create", params, |i| line(&word(&i["link"]))).await
         }

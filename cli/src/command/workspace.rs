@@ -51,6 +51,9 @@ pub(crate) enum Verb {
         #[command(flatten)]
         network: Network,
     },
+    /// The relays that keep what happens for those who are away.
+    #[command(subcommand)]
+    Relay(Relay),
     /// Show what everybody present is doing.
     Presence { workspace: String },
     /// Show who is online.
@@ -59,6 +62,23 @@ pub(crate) enum Verb {
     Snapshot { workspace: String, name: String },
     /// Wait until everything is saved on this device.
     Persist { workspace: String },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Relay {
+    /// Have a relay keep this workspace, for all of its members.
+    Add {
+        workspace: String,
+        /// The relay's address, as it prints it.
+        addr: String,
+        /// File with the registration token that the relay's operator gave.
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<std::path::PathBuf>,
+    },
+    /// List the relays, and how it stands with each.
+    List { workspace: String },
+    /// Use a relay for this workspace no more.
+    Remove { workspace: String, addr: String },
 }
 
 pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
@@ -92,6 +112,16 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
             Ok(ExitCode::SUCCESS)
         }
         Verb::Sync { workspace, wait, network } => sync(context, workspace, wait, &network).await,
+        Verb::Relay(Relay::Add { workspace, addr, token_file }) => {
+            let token = token_file.map(|file| super::read_text(&file)).transpose()?;
+            let params = given(json!({"workspace": workspace, "addr": addr, "token": token}));
+            context.show("relay.add", params, relays).await
+        }
+        Verb::Relay(Relay::List { workspace }) => context.show("relay.list", of(workspace), relays).await,
+        Verb::Relay(Relay::Remove { workspace, addr }) => {
+            let said = |r: &Value| line(if r["removed"] == true { "Removed." } else { "It was not in use." });
+            context.show("relay.remove", json!({"workspace": workspace, "addr": addr}), said).await
+        }
         Verb::Presence { workspace } => context.show("workspace.presence", of(workspace), presence).await,
         Verb::Online { workspace } => context.show("workspace.online", of(workspace), online).await,
         Verb::Snapshot { workspace, name } => {
@@ -150,6 +180,11 @@ pub(crate) fn wait_ms(seconds: f64) -> Result<u64, Failure> {
 
 fn rows(answer: &Value, list: &str, row: impl Fn(&Value) -> Vec<String>) -> Vec<Vec<String>> {
     answer[list].as_array().map(|all| all.iter().map(row).collect()).unwrap_or_default()
+}
+
+fn relays(answer: &Value) {
+    let row = |r: &Value| ["addr", "state", "code", "behind"].map(|f| word(&r[f])).to_vec();
+    table(&["Address", "State", "Reason", "Behind"], &rows(answer, "relays", row));
 }
 
 fn list(answer: &Value) {

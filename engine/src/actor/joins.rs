@@ -120,9 +120,24 @@ impl Actor {
             let asked = self.peers.keys().filter(|d| join.wants(d));
             requests.extend(asked.map(|d| (*d, workspace, request.clone())));
         }
+        let tried = self.joins.iter().any(|join| join.next_try == now + RETRY_MS);
         for (device, workspace, request) in requests {
             self.request_join(device, workspace, &request);
         }
+        if tried {
+            self.knock();
+        }
+    }
+
+    /// What is asked of relays for the joins that are under way: the workspace, who attests, the request.
+    pub(super) fn pending_redemptions(&self) -> Vec<(WorkspaceId, Option<DeviceId>, Request)> {
+        let pending = self.joins.iter().filter(|join| !join.admitted).map(|join| {
+            let workspace = join.link.workspace();
+            let redemption = Redemption::new(&workspace, &join.link.op.id, &self.key, &join.link.key());
+            let request = Request::Join { workspace, invite: join.link.op.bytes.clone(), redemption };
+            (workspace, join.link.invite.attester, request)
+        });
+        pending.collect()
     }
 
     pub(super) fn try_joins_with(&mut self, device: DeviceId) {
@@ -137,6 +152,7 @@ impl Actor {
     pub(super) fn on_join_admitted(&mut self, id: WorkspaceId, device: DeviceId, deposit: Option<Deposit>) {
         let Some(join) = self.joins.iter_mut().find(|j| j.link.workspace() == id) else { return };
         join.admitted = true;
+        let addrs: Vec<Multiaddr> = join.link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
         let key = deposit.and_then(|deposit| {
             let of_link = join.link.key();
             let seal = Seal { device: of_link.id(), bytes: deposit.seal };
@@ -160,6 +176,7 @@ impl Actor {
         if let (Some(key), Some(room)) = (key, self.rooms.get_mut(&id)) {
             room.space.replica.keep_key(key);
         }
+        self.use_mailboxes(&id, relays_in(&addrs));
         self.sync_with(&id, device);
     }
 
@@ -258,6 +275,9 @@ fn refusal_words(refusal: Refusal) -> &'static str {
         Refusal::UnknownWorkspace | Refusal::NotMember | Refusal::Removed => {
             "Whoever was reached does not have this workspace yet; it is tried again."
         }
-        Refusal::Busy | Refusal::Malformed => "The other side could not answer; it is tried again.",
+        Refusal::Busy | Refusal::Malformed | Refusal::Token | Refusal::Full => {
+            "The other side could not answer; it is tried again."
+        }
+        Refusal::Blocked => "The relay does not serve this device.",
     }
 }

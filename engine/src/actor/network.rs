@@ -14,6 +14,7 @@ use omniscope_protocol::replica::Received;
 use omniscope_protocol::wire::{Gossip, MAX_PUSH_BYTES, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION};
 
 use super::Actor;
+use super::mail::Step;
 use crate::event::Event;
 use crate::net::{NetCommand, NetEvent, Path, ResponseToken, Topic, Verdict};
 use crate::store::WorkspaceState;
@@ -87,6 +88,7 @@ pub(super) enum Sent {
     Fetch(WorkspaceId),
     Join(WorkspaceId),
     Keys,
+    Mail(WorkspaceId, Step),
 }
 
 impl Actor {
@@ -112,6 +114,8 @@ impl Actor {
             NetEvent::RelayUp { addr, circuit_addr } => {
                 self.circuits.insert(addr, circuit_addr);
             }
+            NetEvent::RelayMet { device } => self.on_relay_met(device),
+            NetEvent::RelayGone { device } => self.on_relay_gone(&device),
             NetEvent::RelayDown { addr, reason } => {
                 tracing::info!(reason, "a relay is not reachable; it is tried again");
                 self.circuits.remove(&addr);
@@ -274,7 +278,7 @@ impl Actor {
     }
 
     /// Takes in foreign ops: the verdict about who sent them, and whether something is missing in between.
-    fn take_ops(&mut self, id: &WorkspaceId, ops: &[Arc<[u8]>]) -> (Verdict, bool) {
+    pub(super) fn take_ops(&mut self, id: &WorkspaceId, ops: &[Arc<[u8]>]) -> (Verdict, bool) {
         let taken = self.with(id, |space, store, _, effects| {
             let (mut verdict, mut gap) = (Verdict::Accept, false);
             let mut out = Vec::new();
@@ -365,6 +369,10 @@ impl Actor {
             && let Some(asked) = peer.asked.get_mut(&workspace)
         {
             asked.under_way = false;
+        }
+        if let Sent::Mail(workspace, step) = sent {
+            let response = body.and_then(|body| Response::decode(&body).ok());
+            return self.on_mail(device, workspace, step, response);
         }
         let Some(body) = body else { return };
         let Ok(response) = Response::decode(&body) else {
@@ -474,6 +482,12 @@ impl Actor {
             Err(_) => return self.respond(token, &Response::Refused(Refusal::Malformed)),
         };
         match request {
+            Request::Sync { workspace, heads, .. } if self.mail.is_met(&device) => {
+                let response = self.answer_poke(workspace, device, &heads);
+                self.respond(token, &response);
+            }
+            // A relay reads what it is given, and asks for nothing else.
+            _ if self.mail.is_met(&device) => self.respond(token, &Response::Refused(Refusal::NotMember)),
             Request::Sync { workspace, heads, have } => {
                 let response = self.answer_sync(workspace, device, &heads, &have);
                 self.respond(token, &response);
@@ -493,7 +507,9 @@ impl Actor {
                 self.respond(token, &response);
             }
             // Whoever is a member has no need of it; only a relay keeps keys for links.
-            Request::Deposit { .. } => self.respond(token, &Response::Refused(Refusal::NotAttester)),
+            Request::Deposit { .. } | Request::Register { .. } | Request::Lookup { .. } => {
+                self.respond(token, &Response::Refused(Refusal::NotAttester))
+            }
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
             Request::Join { workspace, invite, redemption } => {
                 match self.answer_join(workspace, device, &invite, &redemption) {
@@ -609,18 +625,5 @@ impl Actor {
     pub(super) fn has_company(&self, id: &WorkspaceId) -> bool {
         let Some(room) = self.rooms.get(id) else { return false };
         self.peers.keys().any(|d| room.space.replica.role(d) > Role::None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exchanges_in_vain_become_as_rare_as_those_of_two_in_step() {
-        let pauses: Vec<u64> = (0..40).map(|vain| Asked { vain, ..Asked::default() }.pause_ms()).collect();
-        assert_eq!(pauses[0], BUSY_SYNC_MS, "what is missing is asked for quickly");
-        assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1]));
-        assert_eq!(pauses[4..], [IDLE_SYNC_MS; 36], "what does not exist is not asked for for ever");
     }
 }

@@ -9,6 +9,7 @@ mod invitations;
 mod members;
 mod network;
 mod pipelines;
+mod relays;
 mod state;
 mod versions;
 mod workspaces;
@@ -60,6 +61,7 @@ impl Actor {
             ("history", verb) => self.call_history(verb, given),
             ("version", verb) => self.call_version(verb, given),
             ("invite", verb) => self.call_invite(verb, given),
+            ("relay", verb) => self.call_relay(verb, given),
             ("member", verb) => self.call_member(verb, given),
             ("recovery", verb) => self.call_recovery(verb, given),
             ("join", "") => {

@@ -53,7 +53,13 @@ pub(super) fn relays_in(addresses: &[Multiaddr]) -> BTreeSet<Multiaddr> {
 impl Actor {
     /// The relays in use.
     pub(super) fn relays(&self) -> impl Iterator<Item = &Multiaddr> {
-        self.options.relays.iter().chain(self.kept_relays.iter().filter(|r| !self.options.relays.contains(r)))
+        let here = self.options.relays.iter().chain(&self.kept_relays);
+        let kept = self.kept_relays.iter().filter(|r| !self.options.relays.contains(r));
+        let mailboxes = self.mail.relays().into_iter().filter(move |m| {
+            let relay = device_at(m);
+            here.clone().all(|r| device_at(r) != relay)
+        });
+        self.options.relays.iter().chain(kept).chain(mailboxes)
     }
 
     /// Uses a relay until the end of this run.

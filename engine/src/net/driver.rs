@@ -180,7 +180,9 @@ impl Driver {
         for (_, (id, device)) in self.sent.drain() {
             self.outbox.push(NetEvent::Response { id, device, result: Err(RequestError::Closed) });
         }
-        self.relays.disconnect_all();
+        for device in self.relays.disconnect_all().iter().filter_map(device_of) {
+            self.outbox.push(NetEvent::RelayGone { device });
+        }
         self.dials = Dials::default();
         self.reported_dials.clear();
         for topic in std::mem::take(&mut self.topics) {
@@ -350,6 +352,9 @@ impl Driver {
 
     fn remove_relay(&mut self, addr: &Multiaddr) {
         let Some((peer, listener)) = self.relays.remove(addr) else { return };
+        if let Some(device) = device_of(&peer) {
+            self.outbox.push(NetEvent::RelayGone { device });
+        }
         if let Some(listener) = listener {
             self.swarm.remove_listener(listener);
         }

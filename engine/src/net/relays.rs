@@ -281,11 +281,12 @@ impl Relays {
         self.relays.values_mut().map(reset).collect()
     }
 
-    /// Forgets all connections, as when their swarm is no more.
-    pub(super) fn disconnect_all(&mut self) {
+    /// Forgets all connections, as when their swarm is no more; gives the relays.
+    pub(super) fn disconnect_all(&mut self) -> Vec<PeerId> {
         for relay in self.relays.values_mut() {
             relay.lines.clear();
         }
+        self.relays.keys().copied().collect()
     }
 
     /// Tries all relays without a reservation at once.

@@ -16,6 +16,8 @@ fn requests() -> Vec<Request> {
         Request::Fetch { workspace, ids: vec![OpId([2; 32]), OpId([3; 32])] },
         Request::Push { workspace, ops: vec![vec![1, 2, 3].into()] },
         Request::Join { workspace, invite: vec![1].into(), redemption: redemption() },
+        Request::Register { workspace, genesis: vec![1, 2].into(), token: b"token".to_vec() },
+        Request::Lookup { workspace },
     ]
 }
 
@@ -26,6 +28,7 @@ fn responses() -> Vec<Response> {
         Response::Receipt { heads: vec![] },
         Response::Admitted { deposit: Some(Deposit { key: KeyId([7; 32]), seal: [8; SEAL_BYTES] }) },
         Response::Unsupported { version: 0 },
+        Response::Found(vec![(DeviceId([4; 32]), vec!["/ip4/127.0.0.1/tcp/1".into()]), (DeviceId([5; 32]), vec![])]),
     ];
     all.extend(Refusal::ALL.map(Response::Refused));
     all

@@ -107,7 +107,9 @@ impl Stage {
         }
         say("folder", &folder.display().to_string());
         let mut command = Command::new(program("omniscope-relay").expect("omniscope-relay is built"));
-        command.args(["--listen", "/ip4/127.0.0.1/tcp/0", "--log", "warn", "--data-dir"]).arg(folder.join("relay"));
+        command
+            .args(["--listen", "/ip4/127.0.0.1/tcp/0", "--log", "warn", "--policy", "open", "--data-dir"])
+            .arg(folder.join("relay"));
         let relay = start(command);
         let relay_addr = relay.until("/ip4/127.0.0.1/tcp/");
         say("relay", &relay_addr);

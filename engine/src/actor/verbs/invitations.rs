@@ -31,6 +31,19 @@ struct CreateInvite {
     relay: Vec<String>,
     #[serde(rename = "for")]
     bound_to: Option<String>,
+    #[serde(default)]
+    attester: Attester,
+}
+
+/// Who lets in those who hold a link, and counts them.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Attester {
+    /// This device, while it is there.
+    #[default]
+    Me,
+    /// The workspace's relay, also while no member is there.
+    Relay,
 }
 
 fn viewer() -> String {
@@ -104,19 +117,32 @@ impl Actor {
             return Err(ApiError::params("expected at least one use; unlimited links are asked for as such"));
         }
         let max_uses = if asked.unlimited { None } else { Some(asked.uses.unwrap_or(1)) };
+        let by_relay = asked.attester == Attester::Relay;
+        if by_relay && max_uses.is_none() {
+            return Err(ApiError::params("an unlimited link names no attester; give it a number of uses"));
+        }
+        let relay = if by_relay { Some(self.attesting_relay(&id)?) } else { None };
+        let relay_device = relay.as_ref().and_then(crate::net::device_at);
         let secret: [u8; 32] = random()?;
         let invite = Invite {
             role,
             cap: self.cap(&id)?,
             max_uses,
-            attester: max_uses.map(|_| self.me),
+            attester: max_uses.map(|_| relay_device.unwrap_or(self.me)),
             expires: Some(expires),
             key: DeviceKey::from_seed(&secret).id(),
             bound_to,
         };
         self.flush(&id, u64::MAX);
         let op_id = self.say(&id, Body::Invite(invite))?;
-        let addresses = self.addresses(&asked.relay)?;
+        if let Some(device) = relay_device {
+            self.deposit_key(id, op_id, device)?;
+        }
+        let attested = relay.map(|relay| super::super::places::circuit_through(&relay, &self.me).to_string());
+        let mut addresses = self.addresses(&asked.relay)?;
+        addresses.retain(|addr| Some(addr) != attested.as_ref());
+        addresses.splice(0..0, attested);
+        addresses.truncate(omniscope_protocol::invitation::MAX_LINK_ADDRESSES);
         let key = self.key.clone();
         let inviter = self.profile.0.clone();
         let space = &mut self.room(&id)?.space;

@@ -133,6 +133,9 @@ impl Driver {
             if let (true, Some(addr)) = (endpoint.is_dialer(), ending_in(endpoint.get_remote_address().clone(), peer)) {
                 self.relays.opened(&peer, id, addr, now);
                 self.meet_relays(now);
+                if let Some(device) = device_of(&peer) {
+                    self.outbox.push(NetEvent::RelayMet { device });
+                }
             }
             return;
         }
@@ -156,6 +159,9 @@ impl Driver {
         }
         self.tell(change);
         if let Some((listener, held)) = self.relays.closed(&peer, id, now) {
+            if let Some(device) = device_of(&peer) {
+                self.outbox.push(NetEvent::RelayGone { device });
+            }
             if let Some(listener) = listener {
                 self.swarm.remove_listener(listener);
             }
@@ -219,7 +225,8 @@ impl Driver {
             Requests::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
                 // Without a slot the token is dropped, which tells the other side to try later.
                 let slot = self.open_requests.clone().try_acquire_owned();
-                if let (Ok(slot), Some(device)) = (slot, self.links.device(&peer)) {
+                let relay = || device_of(&peer).filter(|_| self.relays.contains(&peer));
+                if let (Ok(slot), Some(device)) = (slot, self.links.device(&peer).or_else(relay)) {
                     let token = ResponseToken { channel, _slot: slot };
                     let _ = self.outbox.offer(NetEvent::Request { device, token, body: request });
                 }

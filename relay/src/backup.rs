@@ -1,0 +1,94 @@
+//! A backup is a folder with the relay's key and a copy of its database; to restore it is to put both into an empty
+//! data folder.
+//!
+//! Deliberately absent: the settings file, which is the operator's own.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::identity::KEY_FILE;
+use crate::store::{DATABASE_FILE, Store};
+
+/// Copies key and database into `target`, which must not exist.
+pub(crate) fn back_up(store: &Store, data_dir: &Path, target: &Path) -> Result<String, String> {
+    DirBuilder::new()
+        .mode(0o700)
+        .create(target)
+        .map_err(|error| format!("cannot create the folder {}: {error}", target.display()))?;
+    store.copy_to(&target.join(DATABASE_FILE)).map_err(|error| error.to_string())?;
+    copy(&data_dir.join(KEY_FILE), &target.join(KEY_FILE))?;
+    sync(target)?;
+    Ok(format!("key and database are in {}; whoever has them can be this relay", target.display()))
+}
+
+/// Puts a backup into a data folder that holds neither key nor database yet.
+///
+/// # Errors
+/// When it does, when the backup is not whole, or when it cannot be written.
+pub fn restore(from: &Path, data_dir: &Path) -> Result<(), String> {
+    for name in [KEY_FILE, DATABASE_FILE] {
+        if !from.join(name).is_file() {
+            return Err(format!("{} is no backup of a relay: it has no {name}", from.display()));
+        }
+        if data_dir.join(name).exists() {
+            return Err(format!("{} holds a relay already; give an empty folder", data_dir.display()));
+        }
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    made.map_err(|error| format!("cannot create the folder {}: {error}", data_dir.display()))?;
+    // The key last: a folder with a key is a whole relay.
+    for name in [DATABASE_FILE, KEY_FILE] {
+        copy(&from.join(name), &data_dir.join(name))?;
+    }
+    sync(data_dir)?;
+    // Opening checks what was restored, and migrates it where it is older.
+    Store::open(data_dir).map(drop).map_err(|error| error.to_string())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| format!("cannot copy {path}: {error}")
+    };
+    let mut source = File::open(from).map_err(failed(from))?;
+    let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(failed(to))?;
+    let mut step = vec![0; 1 << 20];
+    loop {
+        let read = source.read(&mut step).map_err(failed(from))?;
+        if read == 0 {
+            break;
+        }
+        target.write_all(&step[..read]).map_err(failed(to))?;
+    }
+    target.sync_all().map_err(failed(to))
+}
+
+fn sync(folder: &Path) -> Result<(), String> {
+    let synced = File::open(folder).and_then(|f| f.sync_all());
+    synced.map_err(|error| format!("cannot sync {}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_restored_relay_has_the_same_key_and_the_same_ops() {
+        let root = tempfile::tempdir().unwrap();
+        let [old, copy, new] = ["old", "copy", "new"].map(|name| root.path().join(name));
+        let key = crate::identity::load_or_create(&old).unwrap().libp2p.public();
+        let store = Store::open(&old).unwrap();
+        let op = crate::store::Write::Op { workspace: [1; 32], id: [2; 32], bytes: vec![3; 9].into() };
+        store.commit_wait(vec![op]).unwrap();
+        back_up(&store, &old, &copy).unwrap();
+        assert!(back_up(&store, &old, &copy).is_err(), "nothing is written over");
+        assert!(restore(&copy, &old).is_err(), "nor restored over");
+        restore(&copy, &new).unwrap();
+        assert_eq!(crate::identity::load_or_create(&new).unwrap().libp2p.public(), key);
+        assert_eq!(Store::open(&new).unwrap().ops_by_id(&[1; 32], &[[2; 32]]).unwrap(), [vec![3; 9]]);
+        assert!(restore(root.path(), &root.path().join("other")).is_err());
+    }
+}

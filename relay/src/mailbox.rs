@@ -1,0 +1,472 @@
+//! The mailboxes: what a relay keeps for the workspaces that it serves, and to whom it gives it. A pure core: requests
+//! and commits go in, actions come out.
+//!
+//! A relay is a peer without membership. For each registered workspace it holds the same replica as a member does, and
+//! answers the same requests by the same rules: only members read, receipts and admissions are given after the commit.
+//! Deliberately absent: keys of workspaces and any reader of documents; clocks; sockets. Who asks is proven by the
+//! connection, whose peer id is the device key.
+
+mod room;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
+use omniscope_protocol::invitation::Redemption;
+use omniscope_protocol::op::{Body, Op};
+use omniscope_protocol::replica::JoinAnswer;
+use omniscope_protocol::wire::{Refusal, Request, Response};
+
+use crate::config::{MailboxLimits, Policy};
+use crate::store::{Store, StoreError, Write};
+use room::{Owed, Room};
+
+pub(crate) use room::Commit;
+
+/// Names a request that waits for its answer.
+pub(crate) type Ticket = u64;
+
+/// The use of a workspace is written down at most this often.
+const USED_EVERY_MS: i64 = 3_600_000;
+/// Answers that may wait for a commit, all workspaces together.
+const MAX_OWED: usize = 4096;
+
+/// What the driver must do, in order.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Answer a request.
+    Respond(Ticket, Response),
+    /// Commit, and say how it went to [`Mailbox::on_committed`].
+    Commit(Commit),
+    /// Commit; nobody waits for it.
+    Write(Write),
+    /// Members who are connected, but the one named, may lack what was committed.
+    Poke(WorkspaceId, Option<DeviceId>),
+    /// Answer with where these members are, as far as they are connected.
+    Locate(Ticket, Vec<DeviceId>),
+    /// A device belongs here now, or has shown an invitation (`guest`).
+    Welcome { device: DeviceId, guest: bool },
+    /// A device is a member of nothing here any more.
+    Expel(DeviceId),
+}
+
+/// All mailboxes of a relay.
+pub(crate) struct Mailbox {
+    key: DeviceKey,
+    policy: Policy,
+    limits: MailboxLimits,
+    rooms: BTreeMap<WorkspaceId, Room>,
+    /// Who belongs to which workspaces.
+    members: BTreeMap<DeviceId, BTreeSet<WorkspaceId>>,
+    blocked: BTreeSet<DeviceId>,
+    generation: u64,
+    owed: usize,
+}
+
+impl Mailbox {
+    /// Loads every registered workspace. Rows that do not prove themselves are passed over, and said.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn load(
+        store: &Store,
+        key: DeviceKey,
+        policy: Policy,
+        limits: MailboxLimits,
+    ) -> Result<Self, StoreError> {
+        let blocked = store.blocked()?.into_iter().map(DeviceId).collect();
+        let (rooms, members) = (BTreeMap::new(), BTreeMap::new());
+        let mut mailbox = Self { key, policy, limits, rooms, members, blocked, generation: 0, owed: 0 };
+        for row in store.workspaces()? {
+            mailbox.generation += 1;
+            let room = Room::load(row, store, mailbox.generation)?;
+            let id = room.id();
+            mailbox.rooms.insert(id, room);
+            // Nobody is connected yet, so there is nobody to welcome or to expel.
+            mailbox.follow_members(&id, &mut Vec::new());
+        }
+        Ok(mailbox)
+    }
+
+    /// How many workspaces are served.
+    pub(crate) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Ops and their bytes, all workspaces together.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        self.rooms.values().fold((0, 0), |(ops, bytes), room| (ops + room.len() as u64, bytes + room.bytes))
+    }
+
+    /// One line for each workspace: id, members, ops, bytes.
+    pub(crate) fn list(&self) -> Vec<String> {
+        let line = |(id, room): (&WorkspaceId, &Room)| {
+            format!("{id} members {} ops {} bytes {}", room.members.len(), room.len(), room.bytes)
+        };
+        self.rooms.iter().map(line).collect()
+    }
+
+    /// Whether a device belongs to any workspace here.
+    pub(crate) fn is_member(&self, device: &DeviceId) -> bool {
+        self.members.contains_key(device)
+    }
+
+    /// Whether a device is shut out.
+    pub(crate) fn is_blocked(&self, device: &DeviceId) -> bool {
+        self.blocked.contains(device)
+    }
+
+    /// All who belong to any workspace here.
+    pub(crate) fn everybody(&self) -> impl Iterator<Item = &DeviceId> {
+        self.members.keys()
+    }
+
+    /// Who belongs to a workspace.
+    pub(crate) fn members_of(&self, id: &WorkspaceId) -> impl Iterator<Item = &DeviceId> {
+        self.rooms.get(id).into_iter().flat_map(|room| &room.members)
+    }
+
+    /// The request by which a member is told what is kept.
+    pub(crate) fn hint(&self, id: &WorkspaceId) -> Option<Request> {
+        let heads = self.rooms.get(id)?.replica.committed_heads();
+        Some(Request::Sync { workspace: *id, heads, have: Vec::new() })
+    }
+
+    /// Judges one request. `now_ms` is this relay's clock in Unix milliseconds.
+    pub(crate) fn handle(
+        &mut self,
+        from: DeviceId,
+        ticket: Ticket,
+        request: Request,
+        now_ms: u64,
+        store: &Store,
+        out: &mut Vec<Action>,
+    ) {
+        let refuse = |out: &mut Vec<Action>, why| out.push(Action::Respond(ticket, Response::Refused(why)));
+        if self.blocked.contains(&from) {
+            return refuse(out, Refusal::Blocked);
+        }
+        match request {
+            Request::Sync { workspace, heads, have } => match self.refusal(&workspace, &from) {
+                Some(why) => refuse(out, why),
+                None => {
+                    let room = &self.rooms[&workspace];
+                    let missing = room.replica.missing(&heads, &have);
+                    let heads = room.replica.committed_heads();
+                    let ops = room.op_bytes(store, &missing.ids);
+                    out.push(Action::Respond(ticket, Response::Sync { ops, heads, more: missing.more }));
+                    self.note_use(&workspace, now_ms, out);
+                }
+            },
+            Request::Fetch { workspace, ids } => match self.refusal(&workspace, &from) {
+                Some(why) => refuse(out, why),
+                None => {
+                    let room = &self.rooms[&workspace];
+                    let ops = room.op_bytes(store, &room.replica.in_one_answer(&ids));
+                    out.push(Action::Respond(ticket, Response::Ops(ops)));
+                }
+            },
+            Request::Push { workspace, ops } => self.on_push(from, ticket, workspace, &ops, out),
+            Request::Join { workspace, invite, redemption } => {
+                self.on_join(from, ticket, workspace, &invite, &redemption, now_ms, out);
+            }
+            Request::Register { workspace, genesis, token } => {
+                let asked = Registration { workspace, genesis: &genesis, token: &token };
+                self.on_register(from, ticket, &asked, now_ms, store, out);
+            }
+            // Who could seal them is a member; a relay holds no key.
+            Request::Keys { .. } => refuse(out, Refusal::NotMember),
+            Request::Deposit { workspace, invite, deposit } => {
+                if let Some(why) = self.refusal(&workspace, &from) {
+                    return refuse(out, why);
+                }
+                let me = self.key.id();
+                let Some(room) = self.rooms.get_mut(&workspace) else { return };
+                match room.deposit(&me, invite, deposit) {
+                    Ok(write) => {
+                        room.owe(Owed::Deposit, ticket);
+                        self.owed += 1;
+                        self.settle(workspace, None, vec![write], false, out);
+                    }
+                    Err(why) => refuse(out, why),
+                }
+            }
+            Request::Lookup { workspace } => match self.refusal(&workspace, &from) {
+                Some(why) => refuse(out, why),
+                None => {
+                    let others = self.rooms[&workspace].members.iter().copied().filter(|device| *device != from);
+                    out.push(Action::Locate(ticket, others.collect()));
+                }
+            },
+        }
+    }
+
+    /// Why a device is not served in a workspace.
+    fn refusal(&self, id: &WorkspaceId, device: &DeviceId) -> Option<Refusal> {
+        match self.rooms.get(id) {
+            None => Some(Refusal::UnknownWorkspace),
+            Some(room) if room.members.contains(device) => None,
+            Some(room) if room.replica.was_member(device) => Some(Refusal::Removed),
+            Some(_) => Some(Refusal::NotMember),
+        }
+    }
+
+    /// Ops from members, and from others their admission; the receipt waits for the commit.
+    fn on_push(&mut self, from: DeviceId, ticket: Ticket, id: WorkspaceId, ops: &[Arc<[u8]>], out: &mut Vec<Action>) {
+        let refuse = |out: &mut Vec<Action>, why| out.push(Action::Respond(ticket, Response::Refused(why)));
+        match self.refusal(&id, &from) {
+            Some(Refusal::NotMember) if ops.len() == 1 => {}
+            Some(why) => return refuse(out, why),
+            None => {}
+        }
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(out, Refusal::UnknownWorkspace) };
+        let bytes: u64 = ops.iter().map(|op| op.len() as u64).sum();
+        let full = room.bytes + bytes > self.limits.bytes_per_workspace
+            || room.len() + ops.len() > self.limits.ops_per_workspace;
+        if full {
+            return refuse(out, Refusal::Full);
+        }
+        if self.owed >= MAX_OWED {
+            return refuse(out, Refusal::Busy);
+        }
+        let (writes, membership) = room.take(ops);
+        room.owe(Owed::Receipt, ticket);
+        self.owed += 1;
+        self.settle(id, Some(from), writes, membership, out);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a request's fields, each used once")]
+    fn on_join(
+        &mut self,
+        from: DeviceId,
+        ticket: Ticket,
+        id: WorkspaceId,
+        invite: &[u8],
+        redemption: &Redemption,
+        now_ms: u64,
+        out: &mut Vec<Action>,
+    ) {
+        let refuse = |out: &mut Vec<Action>, why| out.push(Action::Respond(ticket, Response::Refused(why)));
+        if redemption.device != from {
+            return refuse(out, Refusal::Forged);
+        }
+        let Ok(invite) = Op::decode(invite) else { return refuse(out, Refusal::Malformed) };
+        let Some(room) = self.rooms.get_mut(&id).filter(|_| invite.workspace() == id) else {
+            return refuse(out, Refusal::UnknownWorkspace);
+        };
+        if self.owed >= MAX_OWED {
+            return refuse(out, Refusal::Busy);
+        }
+        let deposit = room.deposited(&invite.id);
+        let (answer, mut writes, membership) = room.admit(&self.key, &invite, redemption, now_ms);
+        match answer {
+            JoinAnswer::Admitted(_) => {
+                // A key is forgotten with the last use of its link; the commit that lets in forgets it, too.
+                writes.extend(room.drop_deposits());
+                room.owe(Owed::Admission(deposit), ticket);
+                self.owed += 1;
+            }
+            JoinAnswer::Refused(why) => {
+                // Everything about the invitation is in order, but somebody else admits by it: its holder may be led
+                // to the members by circuits.
+                if why == Refusal::NotAttester && room.replica.knows(&invite.id) {
+                    out.push(Action::Welcome { device: from, guest: true });
+                }
+                refuse(out, why);
+            }
+        }
+        self.settle(id, None, writes, membership, out);
+    }
+
+    fn on_register(
+        &mut self,
+        from: DeviceId,
+        ticket: Ticket,
+        asked: &Registration<'_>,
+        now_ms: u64,
+        store: &Store,
+        out: &mut Vec<Action>,
+    ) {
+        let id = asked.workspace;
+        let refuse = |out: &mut Vec<Action>, why| out.push(Action::Respond(ticket, Response::Refused(why)));
+        if let Some(room) = self.rooms.get_mut(&id) {
+            if !room.members.contains(&from) {
+                let why = self.refusal(&id, &from).unwrap_or(Refusal::NotMember);
+                return refuse(out, why);
+            }
+            room.owe(Owed::Receipt, ticket);
+            self.owed += 1;
+            return self.settle(id, None, Vec::new(), false, out);
+        }
+        let genesis = match Op::decode(asked.genesis) {
+            Ok(op) if matches!(op.body, Body::Genesis { .. }) && op.workspace() == id => op,
+            _ => return refuse(out, Refusal::Malformed),
+        };
+        let paid = match self.payment(&from, asked, store) {
+            Ok(Some(paid)) => paid,
+            Ok(None) => return refuse(out, Refusal::Token),
+            Err(error) => {
+                tracing::error!(%error, "a registration cannot be judged");
+                return refuse(out, Refusal::Busy);
+            }
+        };
+        if self.rooms.len() >= self.limits.workspaces {
+            return refuse(out, Refusal::Full);
+        }
+        self.generation += 1;
+        let (mut room, mut writes) = Room::found(id, from, &genesis, now_ms as i64, self.generation);
+        writes.extend(paid.map(|hash| Write::SpendToken { hash }));
+        room.owe(Owed::Receipt, ticket);
+        self.owed += 1;
+        self.rooms.insert(id, room);
+        self.settle(id, None, writes, true, out);
+    }
+
+    /// By what a device may register: nothing to pay, or the hash of the token to spend. `None`: it may not.
+    fn payment(
+        &self,
+        from: &DeviceId,
+        asked: &Registration<'_>,
+        store: &Store,
+    ) -> Result<Option<Option<[u8; 32]>>, StoreError> {
+        if self.policy == Policy::Open || store.is_allowed(&from.0)? || store.is_allowed(&asked.workspace.0)? {
+            return Ok(Some(None));
+        }
+        let hash = token_hash(asked.token);
+        Ok(store.token(&hash)?.map(|_| Some(hash)))
+    }
+
+    /// After a room has changed: commits what is new, follows the members, answers what is owed if nothing is open.
+    fn settle(
+        &mut self,
+        id: WorkspaceId,
+        from: Option<DeviceId>,
+        writes: Vec<Write>,
+        membership: bool,
+        out: &mut Vec<Action>,
+    ) {
+        if membership {
+            self.follow_members(&id, out);
+        }
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        let mut writes = writes;
+        if membership {
+            writes.extend(room.drop_deposits());
+        }
+        if writes.is_empty() {
+            self.owed -= room.answer(out);
+        } else {
+            out.push(Action::Commit(room.commit(writes, from)));
+        }
+    }
+
+    /// A commit has ended.
+    pub(crate) fn on_committed(&mut self, commit: &Commit, ok: bool, store: &Store, out: &mut Vec<Action>) {
+        let Some(room) = self.rooms.get_mut(&commit.workspace).filter(|r| r.generation == commit.generation) else {
+            return;
+        };
+        if ok {
+            room.replica.note_committed(commit.ops);
+            self.owed -= room.answer(out);
+            out.push(Action::Poke(commit.workspace, commit.from));
+            return;
+        }
+        // What is in memory is not on the disk: nobody is told that it is, and the room is read anew.
+        self.owed -= room.refuse_all(out);
+        let row = room.row.clone();
+        self.generation += 1;
+        let registered = store.workspaces().is_ok_and(|rows| rows.iter().any(|known| known.id == row.id));
+        match Room::load(row, store, self.generation) {
+            Ok(room) if registered => {
+                self.rooms.insert(commit.workspace, room);
+            }
+            Ok(_) => drop(self.rooms.remove(&commit.workspace)),
+            Err(error) => {
+                tracing::error!(%error, "a mailbox cannot be read; it is closed until the next start");
+                self.rooms.remove(&commit.workspace);
+            }
+        }
+        self.follow_members(&commit.workspace, out);
+    }
+
+    /// Brings the index of members in step with a room, which may be gone.
+    fn follow_members(&mut self, id: &WorkspaceId, out: &mut Vec<Action>) {
+        let now = match self.rooms.get_mut(id) {
+            Some(room) => room.refresh_members(),
+            None => BTreeSet::new(),
+        };
+        let was: Vec<DeviceId> = self.members.iter().filter(|(_, of)| of.contains(id)).map(|(d, _)| *d).collect();
+        for device in was.iter().filter(|device| !now.contains(device)) {
+            let Some(of) = self.members.get_mut(device) else { continue };
+            of.remove(id);
+            if of.is_empty() {
+                self.members.remove(device);
+                out.push(Action::Expel(*device));
+            }
+        }
+        for device in now {
+            let of = self.members.entry(device).or_default();
+            if of.is_empty() {
+                out.push(Action::Welcome { device, guest: false });
+            }
+            of.insert(*id);
+        }
+    }
+
+    fn note_use(&mut self, id: &WorkspaceId, now_ms: u64, out: &mut Vec<Action>) {
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if now_ms as i64 - room.row.used_ms >= USED_EVERY_MS {
+            room.row.used_ms = now_ms as i64;
+            out.push(Action::Write(Write::Used { id: id.0, now_ms: now_ms as i64 }));
+        }
+    }
+
+    /// Ends the service for a workspace; false if it was not served.
+    pub(crate) fn unregister(&mut self, id: &WorkspaceId, out: &mut Vec<Action>) -> bool {
+        let Some(mut room) = self.rooms.remove(id) else { return false };
+        self.owed -= room.refuse_all(out);
+        out.push(Action::Write(Write::DropWorkspace { id: id.0 }));
+        self.follow_members(id, out);
+        true
+    }
+
+    /// The workspaces that no member has used for so long.
+    pub(crate) fn unused_since(&self, before_ms: i64) -> Vec<WorkspaceId> {
+        self.rooms.iter().filter(|(_, room)| room.row.used_ms < before_ms).map(|(id, _)| *id).collect()
+    }
+
+    /// Shuts a device out, or lets it in again.
+    pub(crate) fn block(&mut self, device: DeviceId, shut_out: bool, out: &mut Vec<Action>) {
+        if shut_out {
+            self.blocked.insert(device);
+            out.push(Action::Write(Write::Block { device: device.0 }));
+            out.push(Action::Expel(device));
+        } else {
+            self.blocked.remove(&device);
+            out.push(Action::Write(Write::Unblock { device: device.0 }));
+            if self.is_member(&device) {
+                out.push(Action::Welcome { device, guest: false });
+            }
+        }
+    }
+
+    /// Takes new limits and a new policy, as after a reload of the settings.
+    pub(crate) fn set_rules(&mut self, policy: Policy, limits: MailboxLimits) {
+        (self.policy, self.limits) = (policy, limits);
+    }
+}
+
+/// What who registers a workspace shows.
+struct Registration<'a> {
+    workspace: WorkspaceId,
+    genesis: &'a [u8],
+    token: &'a [u8],
+}
+
+/// What stands in the database in place of a token.
+pub(crate) fn token_hash(token: &[u8]) -> [u8; 32] {
+    blake3::derive_key("omniscope 2026 relay registration token", token)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! One workspace at a relay: its replica, who belongs to it, and the answers that wait for a commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
+use omniscope_protocol::invitation::Redemption;
+use omniscope_protocol::op::Op;
+use omniscope_protocol::replica::{JoinAnswer, Output, Replica};
+use omniscope_protocol::wire::{Deposit, Refusal, Response};
+
+use super::{Action, Ticket};
+use crate::store::{Store, StoreError, WorkspaceRow, Write};
+
+/// What is to be committed for a workspace, and what that commit says.
+#[derive(Debug, Clone)]
+pub(crate) struct Commit {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) generation: u64,
+    /// So many ops of the log are durable then.
+    pub(crate) ops: u32,
+    /// Who brought them.
+    pub(crate) from: Option<DeviceId>,
+    pub(crate) writes: Vec<Write>,
+}
+
+/// An answer that promises something, and so waits for a commit.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Owed {
+    /// What was pushed is kept here.
+    Receipt,
+    /// The asking device was let in, and gets the key that waited for it.
+    Admission(Option<Deposit>),
+    /// A sealed key is kept.
+    Deposit,
+}
+
+/// Sealed keys kept for the links of one workspace.
+const MAX_DEPOSITS: usize = 256;
+
+/// One workspace.
+pub(super) struct Room {
+    pub(super) row: WorkspaceRow,
+    pub(super) replica: Replica,
+    pub(super) members: BTreeSet<DeviceId>,
+    pub(super) bytes: u64,
+    /// Tells this reading of the log from an earlier one, whose commits count no more.
+    pub(super) generation: u64,
+    owed: Vec<(Owed, Ticket)>,
+    deposits: BTreeMap<OpId, Deposit>,
+}
+
+impl Room {
+    /// Reads a workspace's log. Rows that are not what their id says are passed over: a member brings them again.
+    pub(super) fn load(row: WorkspaceRow, store: &Store, generation: u64) -> Result<Self, StoreError> {
+        let mut replica = Replica::new(WorkspaceId(row.id));
+        let mut damaged = 0u32;
+        store.for_each_op(&row.id, |id, bytes| {
+            let whole = blake3::hash(bytes).as_bytes() == &id;
+            let op = Op::decode_trusted(bytes).ok().filter(|_| whole);
+            damaged += u32::from(!op.is_some_and(|op| replica.load(&op, &mut Vec::new()).is_ok()));
+        })?;
+        if damaged > 0 {
+            tracing::warn!(damaged, "damaged rows of a mailbox are passed over; members bring their ops again");
+        }
+        let read = |(invite, epoch, seal): ([u8; 32], [u8; 32], Vec<u8>)| {
+            Some((OpId(invite), Deposit { key: KeyId(epoch), seal: seal.try_into().ok()? }))
+        };
+        let deposits = store.deposits(&row.id)?.into_iter().filter_map(read).collect();
+        let bytes = replica.bytes();
+        Ok(Self { row, replica, members: BTreeSet::new(), bytes, generation, owed: Vec::new(), deposits })
+    }
+
+    /// A workspace that is registered now, with its genesis.
+    pub(super) fn found(
+        id: WorkspaceId,
+        registrar: DeviceId,
+        genesis: &Op,
+        now_ms: i64,
+        generation: u64,
+    ) -> (Self, Vec<Write>) {
+        let row = WorkspaceRow { id: id.0, registrar: registrar.0, since_ms: now_ms, used_ms: now_ms };
+        let (replica, owed, deposits) = (Replica::new(id), Vec::new(), BTreeMap::new());
+        let mut room = Self { row, replica, members: BTreeSet::new(), bytes: 0, generation, owed, deposits };
+        let mut writes = vec![Write::Workspace { id: id.0, registrar: registrar.0, now_ms }];
+        writes.extend(room.take(std::slice::from_ref(&genesis.bytes)).0);
+        (room, writes)
+    }
+
+    pub(super) fn id(&self) -> WorkspaceId {
+        self.replica.workspace()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.replica.len()
+    }
+
+    /// Takes in foreign ops; gives what is to be written, and whether roles changed. What cannot be taken in is said
+    /// in the log and is no reason to refuse the rest.
+    pub(super) fn take(&mut self, ops: &[Arc<[u8]>]) -> (Vec<Write>, bool) {
+        let mut out = Vec::new();
+        for bytes in ops {
+            if let Err(error) = self.replica.receive(bytes, &mut out) {
+                tracing::debug!(%error, "an op was refused");
+            }
+        }
+        self.carry_out(out)
+    }
+
+    /// Judges a redemption; what follows is as with `take`.
+    pub(super) fn admit(
+        &mut self,
+        key: &DeviceKey,
+        invite: &Op,
+        redemption: &Redemption,
+        now_ms: u64,
+    ) -> (JoinAnswer, Vec<Write>, bool) {
+        let mut out = Vec::new();
+        let answer = self.replica.admit(key, invite, redemption, now_ms, &mut out);
+        let (writes, membership) = self.carry_out(out);
+        (answer, writes, membership)
+    }
+
+    /// Keeps a sealed key for whoever redeems an invite that names this relay as its attester and is still open.
+    pub(super) fn deposit(&mut self, me: &DeviceId, invite: OpId, deposit: Deposit) -> Result<Write, Refusal> {
+        let of_mine = self.replica.invites().get(&invite).is_some_and(|i| i.attester == Some(*me));
+        if !of_mine || !self.is_open(&invite) {
+            return Err(Refusal::NotAttester);
+        }
+        if self.deposits.len() >= MAX_DEPOSITS && !self.deposits.contains_key(&invite) {
+            return Err(Refusal::Full);
+        }
+        self.deposits.insert(invite, deposit);
+        let (epoch, seal) = (deposit.key.0, deposit.seal.to_vec());
+        Ok(Write::Deposit { workspace: self.row.id, invite: invite.0, epoch, seal })
+    }
+
+    /// The key that waits for whoever redeems an invite.
+    pub(super) fn deposited(&self, invite: &OpId) -> Option<Deposit> {
+        self.deposits.get(invite).copied()
+    }
+
+    /// Forgets the keys of invites that let nobody in any more.
+    pub(super) fn drop_deposits(&mut self) -> Vec<Write> {
+        let over: Vec<OpId> = self.deposits.keys().filter(|invite| !self.is_open(invite)).copied().collect();
+        for invite in &over {
+            self.deposits.remove(invite);
+        }
+        over.into_iter().map(|invite| Write::DropDeposit { invite: invite.0 }).collect()
+    }
+
+    fn is_open(&self, invite: &OpId) -> bool {
+        let judge = self.replica.judge();
+        judge.node(&invite.0).and_then(|node| judge.invite_state(node)).is_some_and(|state| state.open())
+    }
+
+    fn carry_out(&mut self, out: Vec<Output>) -> (Vec<Write>, bool) {
+        let (mut writes, mut membership) = (Vec::new(), false);
+        for output in out {
+            match output {
+                Output::Persist(op) => {
+                    self.bytes += op.bytes.len() as u64;
+                    writes.push(Write::Op { workspace: self.row.id, id: op.id.0, bytes: op.bytes });
+                }
+                Output::MembershipChanged => membership = true,
+                // There is no document here, and names are none of a relay's business.
+                _ => {}
+            }
+        }
+        (writes, membership)
+    }
+
+    /// Who belongs to the workspace now. Until the log tells of it, so does the device that registered it: it brings
+    /// the log.
+    pub(super) fn refresh_members(&mut self) -> BTreeSet<DeviceId> {
+        self.members = self.replica.members().iter().map(|m| DeviceId(m.author)).collect();
+        let registrar = DeviceId(self.row.registrar);
+        if !self.replica.was_member(&registrar) {
+            self.members.insert(registrar);
+        }
+        self.members.clone()
+    }
+
+    /// The bytes of ops of the log.
+    pub(super) fn op_bytes(&self, store: &Store, ids: &[OpId]) -> Vec<Arc<[u8]>> {
+        let ids: Vec<[u8; 32]> = ids.iter().map(|id| id.0).collect();
+        match store.ops_by_id(&self.row.id, &ids) {
+            Ok(rows) => rows.into_iter().map(Arc::from).collect(),
+            Err(error) => {
+                tracing::error!(%error, "ops cannot be read");
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn owe(&mut self, what: Owed, ticket: Ticket) {
+        self.owed.push((what, ticket));
+    }
+
+    pub(super) fn commit(&self, writes: Vec<Write>, from: Option<DeviceId>) -> Commit {
+        let (workspace, generation, ops) = (self.id(), self.generation, self.replica.len() as u32);
+        Commit { workspace, generation, ops, from, writes }
+    }
+
+    /// Gives the answers that waited, once everything is committed. Says how many.
+    pub(super) fn answer(&mut self, out: &mut Vec<Action>) -> usize {
+        if !self.replica.all_committed() {
+            return 0;
+        }
+        let heads = self.replica.committed_heads();
+        let owed = std::mem::take(&mut self.owed);
+        for (what, ticket) in &owed {
+            let response = match what {
+                Owed::Receipt | Owed::Deposit => Response::Receipt { heads: heads.clone() },
+                Owed::Admission(deposit) => Response::Admitted { deposit: *deposit },
+            };
+            out.push(Action::Respond(*ticket, response));
+        }
+        owed.len()
+    }
+
+    /// Refuses what waited, because it cannot be promised. Says how many.
+    pub(super) fn refuse_all(&mut self, out: &mut Vec<Action>) -> usize {
+        let owed = std::mem::take(&mut self.owed);
+        out.extend(owed.iter().map(|(_, ticket)| Action::Respond(*ticket, Response::Refused(Refusal::Busy))));
+        owed.len()
+    }
+}

@@ -1,0 +1,164 @@
+//! The mailbox serves members, owes what it promises until the commit, and forgets nothing that it acknowledged.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use omniscope_protocol::identity::OpId;
+use omniscope_protocol::op::{Draft, SessionId};
+
+use super::*;
+
+fn key(n: u8) -> DeviceKey {
+    DeviceKey::from_seed(&[n; 32])
+}
+
+const ANA: u8 = 1;
+const BEN: u8 = 2;
+const EVE: u8 = 9;
+
+fn genesis() -> Op {
+    let body = Body::Genesis { nonce: [7; 16] };
+    let (workspace, session) = (WorkspaceId([0; 32]), SessionId::NONE);
+    Op::sign(Draft { workspace, session, seq: 0, prev: None, deps: vec![], time_ms: 0, body }, &key(ANA))
+}
+
+/// Ana's session: an opening, then others, each upon the one before.
+fn ops(bodies: Vec<Body>) -> Vec<Arc<[u8]>> {
+    let genesis = genesis();
+    let mut last: (Option<OpId>, Vec<OpId>) = (None, vec![genesis.id]);
+    let mut made = Vec::new();
+    for (seq, body) in std::iter::once(Body::Open).chain(bodies).enumerate() {
+        let (prev, deps) = std::mem::take(&mut last);
+        let (workspace, session) = (genesis.workspace(), SessionId([3; 16]));
+        let op = Op::sign(Draft { workspace, session, seq: seq as u64, prev, deps, time_ms: 0, body }, &key(ANA));
+        last.0 = Some(op.id);
+        made.push(op.bytes);
+    }
+    made
+}
+
+fn set_role(who: u8, role: omniscope_protocol::judge::Role) -> Body {
+    Body::SetRole { subject: key(who).id(), role, cap: genesis().id }
+}
+
+struct Stage {
+    mailbox: Mailbox,
+    store: Store,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new(limits: MailboxLimits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.commit_wait(vec![Write::Token { hash: token_hash(b"sesame"), uses: Some(1), now_ms: 0 }]).unwrap();
+        let mailbox = Mailbox::load(&store, key(100), Policy::Members, limits).unwrap();
+        Self { mailbox, store, folder }
+    }
+
+    /// What follows at once.
+    fn ask(&mut self, from: u8, request: Request) -> Vec<Action> {
+        let mut out = Vec::new();
+        self.mailbox.handle(key(from).id(), 1, request, 5, &self.store, &mut out);
+        out
+    }
+
+    /// The answer after all commits, which go well or not.
+    fn answer(&mut self, from: u8, request: Request, ok: bool) -> Response {
+        let mut actions = self.ask(from, request);
+        while let Some(at) = actions.iter().position(|a| matches!(a, Action::Commit(_))) {
+            let Action::Commit(commit) = actions.remove(at) else { unreachable!() };
+            let answered = actions.iter().any(|a| matches!(a, Action::Respond(..)));
+            assert!(!answered, "nothing is promised before the commit");
+            if ok {
+                self.store.commit_wait(commit.writes.clone()).unwrap();
+            }
+            self.mailbox.on_committed(&commit, ok, &self.store, &mut actions);
+        }
+        let mut answers = actions.into_iter().filter_map(|a| match a {
+            Action::Respond(_, response) => Some(response),
+            _ => None,
+        });
+        let answer = answers.next().unwrap();
+        assert_eq!(answers.next(), None);
+        answer
+    }
+
+    fn register(&mut self, from: u8, token: &[u8]) -> Response {
+        let genesis = genesis();
+        let (workspace, token) = (genesis.workspace(), token.to_vec());
+        self.answer(from, Request::Register { workspace, genesis: genesis.bytes, token }, true)
+    }
+
+    fn sync(&mut self, from: u8) -> Response {
+        let workspace = genesis().workspace();
+        self.answer(from, Request::Sync { workspace, heads: vec![], have: vec![] }, true)
+    }
+
+    fn push(&mut self, ops: &[Arc<[u8]>]) -> Response {
+        let request = Request::Push { workspace: genesis().workspace(), ops: ops.to_vec() };
+        self.answer(ANA, request, true)
+    }
+}
+
+fn refused(why: Refusal) -> Response {
+    Response::Refused(why)
+}
+
+#[test]
+fn a_workspace_is_registered_with_a_token_once_and_its_members_alone_are_served() {
+    use omniscope_protocol::judge::Role;
+    let mut stage = Stage::new(MailboxLimits::default());
+    assert_eq!(stage.sync(ANA), refused(Refusal::UnknownWorkspace));
+    assert_eq!(stage.register(ANA, b"please"), refused(Refusal::Token));
+    assert!(matches!(stage.register(ANA, b"sesame"), Response::Receipt { .. }));
+    assert_eq!(stage.store.token(&token_hash(b"sesame")).unwrap(), None, "it is spent");
+    let made = ops(vec![set_role(BEN, Role::Editor), set_role(BEN, Role::None)]);
+    assert!(matches!(stage.push(&made[..2]), Response::Receipt { .. }));
+    assert_eq!(stage.sync(EVE), refused(Refusal::NotMember));
+    let Response::Sync { ops: given, more: false, .. } = stage.sync(BEN) else { panic!("Ben is a member") };
+    assert_eq!(given.len(), 3);
+    let expelled = stage.ask(ANA, Request::Push { workspace: genesis().workspace(), ops: made[2..].to_vec() });
+    assert!(expelled.iter().any(|a| matches!(a, Action::Expel(d) if *d == key(BEN).id())), "removal bites at once");
+    assert_eq!(stage.sync(BEN), refused(Refusal::Removed));
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_restart_and_what_was_not_committed_was_not_acknowledged() {
+    let mut stage = Stage::new(MailboxLimits::default());
+    stage.register(ANA, b"sesame");
+    let made = ops(vec![Body::Join, Body::Join]);
+    let workspace = genesis().workspace();
+    let lost = stage.answer(ANA, Request::Push { workspace, ops: made.clone() }, false);
+    assert_eq!(lost, refused(Refusal::Busy), "the disk said no");
+    let Response::Receipt { heads } = stage.push(&made) else { panic!("the disk says yes") };
+    let Stage { mailbox, store, folder } = stage;
+    drop((mailbox, store));
+    let store = Store::open(folder.path()).unwrap();
+    let mailbox = Mailbox::load(&store, key(100), Policy::Members, MailboxLimits::default()).unwrap();
+    let mut again = Stage { mailbox, store, folder };
+    let Response::Sync { ops: given, heads: kept, .. } = again.sync(ANA) else { panic!("Ana is a member") };
+    assert_eq!((given.len(), kept), (4, heads));
+}
+
+#[test]
+fn quotas_are_told_and_hold() {
+    let mut stage = Stage::new(MailboxLimits { ops_per_workspace: 3, workspaces: 1, ..MailboxLimits::default() });
+    stage.register(ANA, b"sesame");
+    let made = ops(vec![Body::Join, Body::Join]);
+    assert_eq!(stage.push(&made), refused(Refusal::Full));
+    assert!(matches!(stage.push(&made[..2]), Response::Receipt { .. }));
+    assert_eq!(stage.push(&made[2..]), refused(Refusal::Full));
+}
+
+#[test]
+fn who_is_shut_out_gets_nothing_and_what_is_unregistered_is_gone() {
+    let mut stage = Stage::new(MailboxLimits::default());
+    stage.register(ANA, b"sesame");
+    let mut out = Vec::new();
+    stage.mailbox.block(key(ANA).id(), true, &mut out);
+    assert_eq!(stage.sync(ANA), refused(Refusal::Blocked));
+    stage.mailbox.block(key(ANA).id(), false, &mut out);
+    assert!(matches!(stage.sync(ANA), Response::Sync { .. }));
+    assert!(stage.mailbox.unregister(&genesis().workspace(), &mut out));
+    assert_eq!(stage.sync(ANA), refused(Refusal::UnknownWorkspace));
+    assert!(!stage.mailbox.is_member(&key(ANA).id()));
+}

@@ -1,0 +1,134 @@
+//! A relay under its operator's hand: tokens, settings, signals, backups, figures.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use omniscope_tests::headless::{Headless, Home, LOOPBACK};
+use omniscope_tests::process::{Process, program};
+use omniscope_tests::relay::{Relay, order};
+use serde_json::json;
+
+/// Any free port; somebody else could take it meanwhile, but hardly ever does.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn keep(place: &Path, relay: &Relay, token: &str) -> (Headless, String) {
+    let mut ana = Headless::start_with("Ana", &Home::of(place, "Ana"), &LOOPBACK, None, &[]).unwrap();
+    let ws = ana.call("workspace.create", json!({"name": "W"}))["workspace"].as_str().unwrap().to_owned();
+    ana.call("relay.add", json!({"workspace": ws, "addr": relay.addr, "token": token}));
+    ana.until("it is kept", |p| {
+        let relay = p.call("relay.list", json!({"workspace": ws}))["relays"][0].clone();
+        relay["state"] == "kept" && relay["behind"] == 0
+    });
+    (ana, ws)
+}
+
+#[test]
+fn a_relay_is_run_from_first_token_to_restored_backup() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("relay");
+    let port = free_port();
+    let Some(relay) = Relay::start(&data, &["--admin", &format!("127.0.0.1:{port}")]) else { return };
+    let (ana, ws) = keep(place.path(), &relay, &relay.order(&["register"]));
+    assert!(get(port, "/healthz").ends_with("ok\n") && get(port, "/readyz").ends_with("ready\n"));
+    let figures = get(port, "/metrics");
+    assert!(figures.contains("omniscope_relay_requests_total{kind=\"push\"}"), "{figures}");
+    assert!(!figures.contains(&ws) && !figures.contains(&ana.device), "no ids in figures");
+    assert!(get(port, "/").contains("omniscope-relay"));
+    assert!(relay.order(&["workspaces"]).starts_with(&ws));
+
+    // Copied while it runs, moved to another port, restored elsewhere: the same relay.
+    let copy = place.path().join("copy");
+    relay.order(&["backup", copy.to_str().unwrap()]);
+    ana.stop();
+    let began = Instant::now();
+    let peer_id = relay.addr.rsplit('/').next().unwrap().to_owned();
+    relay.stop();
+    println!("stopped within {:?}", began.elapsed());
+    let program = program("omniscope-relay").unwrap();
+    let elsewhere = place.path().join("elsewhere");
+    assert!(order(&program, &elsewhere, &["restore", copy.to_str().unwrap()]).status.success());
+    let again = Relay::start(&elsewhere, &[]).unwrap();
+    assert!(again.addr.ends_with(&peer_id), "the address names the same relay");
+    assert!(again.order(&["workspaces"]).starts_with(&ws));
+    assert_eq!(again.order(&["print-peer-id"]), peer_id);
+
+    assert_eq!(again.order(&["unregister", &ws]), "unregistered; what was kept of it is dropped");
+    assert_eq!(again.order(&["workspaces"]), "");
+    let missing = order(&program, &elsewhere, &["unregister", &ws]);
+    assert!(!missing.status.success() && missing.stdout.is_empty());
+}
+
+#[test]
+fn the_first_start_prints_one_token_and_it_registers_one_workspace() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("relay");
+    let Some(relay_program) = program("omniscope-relay") else { return };
+    let log = place.path().join("log");
+    let start = |listen: &str| {
+        let mut command = Command::new(&relay_program);
+        command.args(["--listen", listen, "--log-format", "json", "--data-dir"]).arg(&data);
+        command.stderr(std::fs::File::create(&log).unwrap());
+        Process::spawn(command)
+    };
+    let relay = start("/ip4/127.0.0.1/tcp/0");
+    let addr = relay.until("/ip4/127.0.0.1/");
+    let said = std::fs::read_to_string(&log).unwrap();
+    let token = said.lines().find_map(|line| line.rsplit_once("workspace: ")).unwrap().1.to_owned();
+    let mut ana = Headless::start_with("Ana", &Home::of(place.path(), "Ana"), &LOOPBACK, None, &[]).unwrap();
+    for (name, state) in [("first", "kept"), ("second", "refused")] {
+        let ws = ana.call("workspace.create", json!({"name": name}))["workspace"].as_str().unwrap().to_owned();
+        ana.call("relay.add", json!({"workspace": ws, "addr": addr, "token": token}));
+        ana.until(state, |p| p.call("relay.list", json!({"workspace": ws}))["relays"][0]["state"] == state);
+    }
+    assert!(relay.terminate().success());
+    let said = std::fs::read_to_string(&log).unwrap();
+    let lines = said.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["message"] == "the relay is ready"), "{said}");
+    assert!(!said.contains("127.0.0.1"), "no addresses in the log");
+    let again = start("/ip4/127.0.0.1/tcp/0");
+    again.until("/ip4/127.0.0.1/");
+    assert!(!std::fs::read_to_string(&log).unwrap().contains("registration token"), "one token, once");
+}
+
+#[test]
+fn settings_come_from_flags_else_the_environment_else_the_file_and_errors_say_what_was_expected() {
+    let place = tempfile::tempdir().unwrap();
+    let Some(relay) = program("omniscope-relay") else { return };
+    let file = place.path().join("relay.toml");
+    let check = |text: &str, words: &[&str], environment: &[(&str, &str)]| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = Command::new(&relay);
+        command.arg("--config").arg(&file).args(["--data-dir", "/nowhere"]).args(words).arg("check-config");
+        let output = command.envs(environment.iter().copied()).output().unwrap();
+        let said = if output.status.success() { output.stdout } else { output.stderr };
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let text = "policy = \"open\"\nlisten = [\"/ip4/127.0.0.1/tcp/1\"]\n[mailbox]\nretention_days = 7\n";
+    let env = [("OMNISCOPE_RELAY_LISTEN", "/ip4/127.0.0.1/tcp/2")];
+    let (ok, said) = check(text, &[], &[]);
+    assert!(
+        ok && said.contains("policy = open") && said.contains("tcp/1") && said.contains("retention_days: 7"),
+        "{said}"
+    );
+    assert!(check(text, &[], &env).1.contains("tcp/2"));
+    let (_, said) = check(text, &["--policy", "members", "--listen", "/ip4/127.0.0.1/tcp/3"], &env);
+    assert!(said.contains("policy = members") && said.contains("tcp/3"), "{said}");
+    let (ok, said) = check("polcy = \"open\"\n", &[], &[]);
+    assert!(!ok && said.contains("polcy") && said.contains("policy"), "{said}");
+    let (ok, said) = check("policy = \"closed\"\n", &[], &[]);
+    assert!(!ok && said.contains("expected the policy members or open"), "{said}");
+}
