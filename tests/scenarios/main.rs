@@ -24,6 +24,7 @@ mod offline;
 mod paths_lost;
 mod paths_relays;
 mod paths_soak;
+mod paths_websocket;
 mod pipelines;
 mod poison;
 mod power_loss;

@@ -627,3 +627,16 @@ impl Actor {
         self.peers.keys().any(|d| room.space.replica.role(d) > Role::None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exchanges_in_vain_become_as_rare_as_those_of_two_in_step() {
+        let pauses: Vec<u64> = (0..40).map(|vain| Asked { vain, ..Asked::default() }.pause_ms()).collect();
+        assert_eq!(pauses[0], BUSY_SYNC_MS, "what is missing is asked for quickly");
+        assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1]));
+        assert_eq!(pauses[4..], [IDLE_SYNC_MS; 36], "what does not exist is not asked for for ever");
+    }
+}
