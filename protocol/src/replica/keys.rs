@@ -127,8 +127,7 @@ impl Keys {
 
     /// Whether a key was said to lie at the attester of an invite, by somebody who counts.
     pub(super) fn is_deposited(&self, key: &KeyId, invite: &OpId, judge: &Judge) -> bool {
-        let deposits = self.epochs.get(key).map(|e| e.deposits.as_slice()).unwrap_or_default();
-        deposits.iter().any(|(node, of)| of == invite && judge.role_at(&judge.author(*node), *node) > Role::None)
+        self.epochs.get(key).is_some_and(|epoch| epoch.deposits(judge).any(|of| of == *invite))
     }
 
     /// Roles changed: who may hold what has to be looked at again.
@@ -272,10 +271,16 @@ impl Keys {
 }
 
 impl Epoch {
+    /// The invites at whose attesters it lies, as owners say: nobody else makes links, and so nobody else can have it said
+    /// of a key that it lies where it should not.
+    fn deposits<'a>(&'a self, judge: &'a Judge) -> impl Iterator<Item = OpId> + 'a {
+        let by_owner = |node: &Node| judge.role_at(&judge.author(*node), *node) == Role::Owner;
+        self.deposits.iter().filter(move |(node, _)| by_owner(node)).map(|(_, invite)| *invite)
+    }
+
     /// A link that ended before its uses did may still open what lies there: who has it, and is no member, could read.
     fn deposits_are_safe(&self, judge: &Judge) -> bool {
-        let counts = |node: &Node| judge.role_at(&judge.author(*node), *node) > Role::None;
-        self.deposits.iter().filter(|(node, _)| counts(node)).all(|(_, invite)| {
+        self.deposits(judge).all(|invite| {
             let state = judge.node(&invite.0).and_then(|n| judge.invite_state(n));
             state.is_some_and(|s| s.open() || s.max_uses.is_some_and(|max| s.used >= max))
         })

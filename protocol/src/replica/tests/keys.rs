@@ -263,3 +263,16 @@ fn a_key_that_lies_at_a_link_that_was_revoked_unused_is_sealed_under_no_more() {
         }
     }
 }
+
+#[test]
+fn only_an_owner_can_say_that_a_key_lies_at_a_link() {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.edit("a");
+    bob.hear(&alice);
+    let epoch = bob.replica.epoch().unwrap();
+    bob.say(Body::Deposit { invite: OpId([3; 32]), key: epoch });
+    alice.hear(&bob);
+    assert_eq!((alice.replica.epoch(), bob.replica.epoch()), (Some(epoch), Some(epoch)));
+    alice.say(Body::Deposit { invite: OpId([3; 32]), key: epoch });
+    assert_eq!(alice.replica.epoch(), None, "it lies at a link that is none");
+}
