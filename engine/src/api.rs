@@ -11,6 +11,8 @@ pub const VERBS: [&str; 56] = [
     "profile.set",
     "doctor",
     "catalogue",
+    "storage.show",
+    "storage.compact",
     "network.status",
     "network.connect",
     "network.set",

@@ -128,6 +128,8 @@ type Done = Box<dyn FnOnce(Result<Committed, StoreError>) + Send>;
 
 struct Job {
     batch: Batch,
+    /// Rewrites the file without its free pages, instead of a commit.
+    compact: bool,
     done: Done,
 }
 
@@ -260,8 +262,26 @@ impl Store {
         if batch.bytes() > MAX_BATCH_BYTES {
             return done(Err(StoreError::Busy));
         }
-        let Some(queue) = &self.queue else { return done(Err(StoreError::Closed)) };
-        match queue.try_send(Job { batch, done: Box::new(done) }) {
+        self.send(Job { batch, compact: false, done: Box::new(done) });
+    }
+
+    /// Gives the room of what was removed back to the disk, by writing the database anew; waits for it.
+    ///
+    /// Batches queued before this call are durable by then; those queued meanwhile wait. It needs as much free disk again as
+    /// the database takes. Not for the writer thread's own callbacks.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let (tell, told) = sync_channel(1);
+        let done = move |result| {
+            // The receiver waits below; it cannot be gone.
+            let _ = tell.send(result);
+        };
+        self.send(Job { batch: Batch::default(), compact: true, done: Box::new(done) });
+        told.recv().unwrap_or(Err(StoreError::Closed)).map(drop)
+    }
+
+    fn send(&self, job: Job) {
+        let Some(queue) = &self.queue else { return (job.done)(Err(StoreError::Closed)) };
+        match queue.try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(job)) => (job.done)(Err(StoreError::Busy)),
             Err(TrySendError::Disconnected(job)) => (job.done)(Err(StoreError::Closed)),

@@ -11,6 +11,7 @@ mod network;
 mod pipelines;
 mod relays;
 mod state;
+mod storage;
 mod versions;
 mod workspaces;
 
@@ -88,6 +89,7 @@ impl Actor {
                 Ok(json!({"asked": self.peers.len()}))
             }
             ("state", "update") => self.update_state(given),
+            ("storage", verb) => self.call_storage(verb),
             ("network", verb) => self.call_network(verb, given),
             ("catalogue", "") => Ok(pipeline::catalogue::as_json()),
             ("doctor", "") => Ok(self.doctor()),

@@ -194,6 +194,18 @@ impl Store {
         Ok(rows.into_iter().next().unwrap_or_default())
     }
 
+    /// Bytes that the database takes, and how many of them are free: left by what was removed.
+    pub fn room(&self) -> Result<(u64, u64), StoreError> {
+        let rows = self.rows(
+            "measure the database",
+            "SELECT page_count * page_size, freelist_count * page_size
+             FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
+            params![],
+            |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
+        )?;
+        Ok(rows.into_iter().next().unwrap_or_default())
+    }
+
     /// Checks structure, indexes included, while the store is in use. Reads the whole database.
     pub fn check(&self) -> Result<(), StoreError> {
         super::disk::quick_check(&self.read())

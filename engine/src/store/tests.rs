@@ -51,6 +51,30 @@ fn ops_come_back_in_the_order_of_commits_after_reopening() {
 }
 
 #[test]
+fn compacting_gives_back_what_was_removed_and_keeps_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), "test").unwrap();
+    let big = |n: u32| {
+        let bytes: Arc<[u8]> = (0..50_000u32).map(|i| (i.wrapping_mul(31) ^ n) as u8).collect();
+        Write::Op { workspace: OTHER, id: *blake3::hash(&bytes).as_bytes(), bytes }
+    };
+    store.commit_wait(Batch { writes: (0..40).map(big).chain((0..5).map(op)).collect() }).unwrap();
+    store.commit_wait(Batch::one(Write::DeleteWorkspace(OTHER))).unwrap();
+    let (before, free) = store.room().unwrap();
+    assert!(free > 1_000_000 && free < before, "{free} of {before}");
+    store.commit(Batch::one(op(5)), |result| assert!(result.is_ok()));
+    store.compact().unwrap();
+    let (after, free) = store.room().unwrap();
+    assert!(after < before / 4 && free == 0, "{after} of {before}, {free} free");
+    let file = std::fs::metadata(dir.path().join(DATABASE_FILE)).unwrap().len();
+    assert_eq!(file, after, "the file itself is that small");
+    store.commit_wait(Batch::one(op(6))).unwrap();
+    let expected: Vec<String> = (0..7).map(|n| format!("op {n} of 7")).collect();
+    assert_eq!(log(&store, 0), expected);
+    store.check().unwrap();
+}
+
+#[test]
 fn the_same_batch_twice_leaves_the_same_rows() {
     let store = Store::memory().unwrap();
     for _ in 0..2 {

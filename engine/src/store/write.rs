@@ -195,26 +195,36 @@ pub(super) enum Target {
 
 /// The writer thread: ends when every sender is gone and the queue is empty.
 pub(super) fn run(mut target: Target, jobs: &Receiver<Job>, rest: &OnceLock<RestKey>) {
-    while let Ok(first) = jobs.recv() {
+    let mut held = None;
+    while let Some(first) = held.take().or_else(|| jobs.recv().ok()) {
+        if first.compact {
+            (first.done)(on(&mut target, compact).map(Committed));
+            continue;
+        }
         let mut bytes = first.batch.bytes();
         let mut group = vec![first];
         while bytes < MAX_GROUP_BYTES {
             let Ok(next) = jobs.try_recv() else { break };
+            if next.compact {
+                held = Some(next);
+                break;
+            }
             bytes += next.batch.bytes();
             group.push(next);
         }
-        let result = commit(&mut target, &group, rest.get());
+        let result = on(&mut target, |connection| transact(connection, &group, rest.get()));
         for job in group {
             (job.done)(result.clone().map(Committed));
         }
     }
 }
 
-fn commit(target: &mut Target, group: &[Job], rest: Option<&RestKey>) -> Result<(), StoreError> {
+/// Does one thing on the writer's connection; after a failure the connection is another one.
+fn on(target: &mut Target, work: impl FnOnce(&mut Connection) -> rusqlite::Result<()>) -> Result<(), StoreError> {
     match target {
         Target::Memory(shared) => {
             let mut connection = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            transact(&mut connection, group, rest).map_err(not_saved)
+            work(&mut connection).map_err(not_saved)
         }
         Target::File { place, connection } => {
             let mut open = match connection.take() {
@@ -223,13 +233,13 @@ fn commit(target: &mut Target, group: &[Job], rest: Option<&RestKey>) -> Result<
                     place.connect().map_err(|e| StoreError::NotSaved { reason: e.to_string(), disk_full: false })?
                 }
             };
-            match transact(&mut open, group, rest) {
+            match work(&mut open) {
                 Ok(()) => {
                     *connection = Some(open);
                     Ok(())
                 }
                 Err(error) => {
-                    tracing::error!(%error, batches = group.len(), "commit failed");
+                    tracing::error!(%error, "commit failed");
                     drop(open);
                     *connection = place.connect().ok();
                     Err(not_saved(error))
@@ -249,6 +259,11 @@ fn not_saved(error: rusqlite::Error) -> StoreError {
         _ => error.to_string(),
     };
     StoreError::NotSaved { reason, disk_full: code == Some(ErrorCode::DiskFull) }
+}
+
+/// Free pages go, the rest moves together; then the log of the write-ahead is folded in, so that the file is what it takes.
+fn compact(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 fn transact(connection: &mut Connection, group: &[Job], rest: Option<&RestKey>) -> rusqlite::Result<()> {

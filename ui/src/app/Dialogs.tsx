@@ -10,6 +10,7 @@ import { PictureDialog } from "../panels/PictureDialog";
 import { SettingsDialog, type ThemeChoice } from "../panels/SettingsDialog";
 import { ShareDialog } from "../panels/ShareDialog";
 import { ShortcutSheet } from "../panels/ShortcutSheet";
+import { StorageDialog } from "../panels/StorageDialog";
 import { text } from "../text";
 import type { DialogState } from "./dialogs";
 
@@ -18,6 +19,7 @@ interface DialogsProps {
   /** Whether the workspace of `summary` is open, and its document at hand. */
   open: boolean;
   summary: Summary | null;
+  workspaces: readonly Summary[];
   writable: boolean;
   profile: Profile;
   theme: ThemeChoice;
@@ -27,7 +29,7 @@ interface DialogsProps {
   onClose: () => void;
 }
 
-export function Dialogs({ state, open, summary, writable, profile, theme, onTheme, onProfile, onOpen, onClose }: DialogsProps) {
+export function Dialogs({ state, open, summary, workspaces, writable, profile, theme, onTheme, onProfile, onOpen, onClose }: DialogsProps) {
   const engine = useEngine();
   const enter = (workspace: string) => {
     onClose();
@@ -35,9 +37,10 @@ export function Dialogs({ state, open, summary, writable, profile, theme, onThem
   };
   switch (state?.name) {
     case undefined: return null;
-    case "create": return <CreateDialog onClose={onClose} onCreated={enter} />;
+    case "create": return <CreateDialog me={profile.name} workspaces={workspaces} onClose={onClose} onCreated={enter} />;
     case "join": return <JoinDialog initial={state.link} onClose={onClose} onJoined={enter} />;
     case "settings": return <SettingsDialog profile={profile} theme={theme} onTheme={onTheme} onSaved={onProfile} onClose={onClose} />;
+    case "storage": return <StorageDialog onClose={onClose} />;
     case "shortcuts": return <ShortcutSheet onClose={onClose} />;
     case "leave": {
       const { workspace, name } = state.workspace;

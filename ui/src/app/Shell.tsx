@@ -18,15 +18,18 @@ import { CommandMenu } from "./CommandMenu";
 import { NothingOpen } from "./NothingOpen";
 import { StatusLine } from "./StatusLine";
 import { TopBar } from "./TopBar";
+import { useAsking } from "./useAsking";
 import { useAway } from "./useAway";
 import { useCommands, type WindowCommands } from "./useCommands";
 import { useNotices } from "./useNotices";
 import { useOpenWorkspace } from "./useOpenWorkspace";
 import { useOwnPresence } from "./useOwnPresence";
+import { useRequestNotices } from "./useRequestNotices";
 import { useSync } from "./useSync";
 import type { useTheme } from "./useTheme";
 import { useValidation } from "./useValidation";
 import { useWindowKeys } from "./useWindowKeys";
+import { ViewerBanner } from "./ViewerBanner";
 
 const NONE: Summary[] = [];
 
@@ -50,7 +53,9 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const away = useAway(session ? active : null, profile.device);
   const close = useCallback(() => setDialog(null), []);
   const show = useCallback((name: DialogName) => setDialog({ name }), []);
+  const { asking, ask } = useAsking(session);
   useOwnPresence(session, profile);
+  useRequestNotices(session, summary?.role === "owner", show);
   useNotices(active, open);
   useValidation(session);
   useEffect(() => {
@@ -95,7 +100,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
           <>
             <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={switchTheme} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
             <main className="centre">
-              {!session.writable && <div className="banner banner--viewer" role="status" data-testid="viewer-banner">{text.viewerBanner}</div>}
+              {!session.writable && <ViewerBanner asking={asking} onAsk={ask} />}
               {!network && <div className="banner" role="status" data-testid="offline-banner">{text.offlineBanner}</div>}
               {away.away && <AwayBanner away={away.away} onDismiss={away.dismiss} onShow={() => {
                 setDialog({ name: "versions", since: away.away?.since });
@@ -112,7 +117,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
             {problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} onSample={openSample} />}
           </main>
         )}
-        <Dialogs state={dialog} open={session !== null} summary={summary} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onClose={close} />
+        <Dialogs state={dialog} open={session !== null} summary={summary} workspaces={list.data?.workspaces ?? NONE} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onClose={close} />
       </CollaborativeEditor>
     </div>
   );

@@ -5,9 +5,10 @@ import { EditableText } from "../components/EditableText";
 import { IconButton } from "../components/IconButton";
 import { Menu } from "../components/Menu";
 import { Switch } from "../components/Switch";
-import { useSession, useUndoDepth } from "../graph/model/session";
+import { useRoster, useSession, useUndoDepth } from "../graph/model/session";
 import { useActions } from "../graph/useActions";
 import { type Member, type Summary, type SyncState, useQuery } from "../panels/engine";
+import { requestsOf } from "../panels/requests";
 import { UserPresence } from "../panels/UserPresence";
 import { text } from "../text";
 import type { DialogName } from "./dialogs";
@@ -30,6 +31,8 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
   const actions = useActions();
   const depth = useUndoDepth();
   const members = useQuery<{ members: Member[] }>("workspace.members", { workspace }, ["workspaces_changed", "user_joined"]);
+  const people = useRoster();
+  const requests = summary?.role === "owner" ? requestsOf(people, members.data?.members ?? []).length : 0;
   const t = text.top;
   return (
     <header className="topbar">
@@ -42,7 +45,7 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
       <IconButton label={text.history.title} data-testid="versions-open" onClick={() => onDialog("versions")}><History size={16} /></IconButton>
       <span className="grow" />
       <UserPresence members={members.data?.members ?? []} peers={sync?.peers ?? []} />
-      <Button kind="primary" data-testid="share-open" onClick={() => onDialog("share")}><UserPlus size={14} aria-hidden="true" />{text.share.button}</Button>
+      <Button kind="primary" data-testid="share-open" onClick={() => onDialog("share")}><UserPlus size={14} aria-hidden="true" />{text.share.button}{requests > 0 && <span className="button__count" title={text.requests.badge(requests)} data-testid="share-requests">{requests}</span>}</Button>
       <span className="topbar__line" />
       <span className="network"><Switch checked={network} aria-label={t.network} data-testid="network-toggle" onChange={onNetwork} />{network ? t.online : t.offline}</span>
       <IconButton label={t.theme} data-testid="theme-toggle" onClick={onTheme}>{theme === "dark" ? <Sun size={16} /> : <Moon size={16} />}</IconButton>
@@ -58,6 +61,7 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
           { label: t.picture, testId: "menu-picture", onSelect: () => onDialog("picture") },
           { kind: "line" },
           { label: t.shortcuts, keys: "?", onSelect: () => onDialog("shortcuts") },
+          { label: t.storage, testId: "menu-storage", onSelect: () => onDialog("storage") },
           { label: t.settings, testId: "menu-settings", onSelect: () => onDialog("settings") },
         ]}
       />

@@ -25,6 +25,8 @@ export interface Peer extends Person { path: "lan" | "direct" | "relayed" | stri
 export interface SyncState { saved: boolean; unsent: number; peers: Peer[]; online: boolean }
 export interface Finding { level: "error" | "warning"; code: string; message: string; node?: string; edge?: string }
 export interface NetworkStatus { online: boolean; relays?: { addr: string; state: "up" | "down" | string }[] }
+/** What the database of this device takes, in bytes. */
+export interface Storage { folder: string | null; bytes: number; free: number; workspaces: { workspace: string; name: string; ops: number; bytes: number }[] }
 /** Where this device's key is kept, whether the folder holds a database yet, and the folder. */
 export interface KeyFacts { kept: "keyring" | "file" | "passphrase"; fresh: boolean; folder: string }
 export interface EngineEvent { event: string; [field: string]: unknown }
@@ -64,6 +66,8 @@ export interface Methods {
   "sync.request": [In, unknown];
   "network.set": [{ online: boolean }, { online: boolean }];
   "network.status": [Nothing, NetworkStatus];
+  "storage.show": [Nothing, Storage];
+  "storage.compact": [Nothing, { before: number; bytes: number }];
   "window.key": [Nothing, KeyFacts];
   "window.link": [Nothing, string | null];
   "window.sample": [Nothing, { name: string; content: string }];

@@ -24,6 +24,8 @@ export interface Presence {
   name: string;
   color: string;
   status: "online" | "idle" | "away";
+  /** The role that a viewer asks the owners for. Only a wish: roles come from the signed log. */
+  asks: "editor" | null;
   pointer: Point | null;
   selection: string[];
   editing: { node: string; what: string } | null;
@@ -119,7 +121,7 @@ function oneEach(people: readonly Presence[]): Presence[] {
   return [...best.values()];
 }
 
-const rosterKey = (people: Presence[]): string => JSON.stringify(people.map((one) => [one.key, one.name, one.color, one.status]));
+const rosterKey = (people: Presence[]): string => JSON.stringify(people.map((one) => [one.key, one.name, one.color, one.status, one.asks]));
 
 function shareNodes(before: ReadonlyMap<string, Presence[]>, people: Presence[]): ReadonlyMap<string, Presence[]> {
   const next = new Map<string, Presence[]>();
@@ -158,6 +160,7 @@ function readPresence(client: number, state: Record<string, unknown>): Presence 
     name: (name.trim() ? name : "?").slice(0, MAX_NAME),
     color: safeColour(typeof state.color === "string" ? state.color : user.color),
     status,
+    asks: state.asks === "editor" ? "editor" : null,
     pointer: pointer && typeof pointer.x === "number" ? pair([pointer.x, pointer.y], [0, 0]) : null,
     selection: Array.isArray(state.selection) ? state.selection.filter((one): one is string => typeof one === "string").slice(0, MAX_SELECTION) : [],
     editing: editing && typeof editing.node === "string" ? { node: editing.node, what: textOf(editing.what ?? editing.field, "", MAX_NAME) } : null,
