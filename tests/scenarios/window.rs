@@ -65,34 +65,44 @@ pub(crate) async fn rename(window: &Window, node: &str, label: &str) {
         .await;
 }
 
-/// Ana with the sample and Ben, whom she invited as `role`.
-pub(crate) async fn meet(root: &std::path::Path, role: &str) -> (RelayProcess, Window, Window) {
-    let relay = RelayProcess::start(root);
-    let ana = Window::open(&Setup::of("Ana", root).through(&relay)).await;
-    let ben = Window::open(&Setup::of("Ben", root).through(&relay)).await;
-    ana.click(&id("open-sample")).await;
-    ana.until("the sample", &format!("{NODES} > 10")).await;
+/// Makes an invitation in an open window and gives the message of it.
+pub(crate) async fn invite(ana: &Window, role: &str) -> String {
     ana.click(&id("share-open")).await;
     ana.click(&format!("{} [data-value=\"{}\"]", id("invite-role"), role.to_lowercase())).await;
     ana.click(&id("invite-create")).await;
-    let link = ana.until("a link", "document.querySelector('[data-testid=\"invite-link\"]')?.value").await;
-    assert!(link.as_str().unwrap().contains("omniscope://join#"), "{link}");
+    let message = ana.until("a link", "document.querySelector('[data-testid=\"invite-link\"]')?.value").await;
+    assert!(message.as_str().unwrap().contains("omniscope://join#"), "{message}");
     ana.shot("invited").await;
     ana.press(&['\u{E00C}']).await;
+    message.as_str().unwrap().to_owned()
+}
 
-    ben.shot("nothing-open").await;
+/// Pastes a whole message and joins; nothing happens before it is confirmed.
+pub(crate) async fn join(ben: &Window, message: &str, expected: &[&str]) {
     ben.click(&id("join-open")).await;
-    let message = format!("Hi Ben, have a look:\n\n{}\n\nAna", link.as_str().unwrap());
+    let message = format!("Hi, have a look:\n\n{message}\n\nAna");
     ben.find(&id("join-link-input")).await;
-    paste(&ben, &id("join-link-input"), &message).await;
+    paste(ben, &id("join-link-input"), &message).await;
     ben.find(&id("join-summary")).await;
     let summary = ben.text(&id("join-summary")).await;
-    for expected in ["RNA-seq", role, "Ana"] {
+    for expected in expected {
         assert!(summary.contains(expected), "{expected} in {summary}");
     }
-    assert_eq!(ben.value("document.querySelectorAll('[data-testid=\"workspace-item\"]').length").await, json!(0));
     ben.shot("join").await;
     ben.click(&id("join-confirm")).await;
+}
+
+/// Ana with the sample and Ben, whom she invited as `role`.
+pub(crate) async fn meet(root: &std::path::Path, role: &str) -> (RelayProcess, Window, Window) {
+    let relay = RelayProcess::start(root);
+    let (for_ana, for_ben) = (Setup::of("Ana", root).through(&relay), Setup::of("Ben", root).through(&relay));
+    let (ana, ben) = tokio::join!(Window::open(&for_ana), Window::open(&for_ben));
+    ana.click(&id("open-sample")).await;
+    ana.until("the sample", &format!("{NODES} > 10")).await;
+    let message = invite(&ana, role).await;
+    ben.shot("nothing-open").await;
+    assert_eq!(ben.value("document.querySelectorAll('[data-testid=\"workspace-item\"]').length").await, json!(0));
+    join(&ben, &message, &["RNA-seq", role, "Ana"]).await;
     same(&ana, &ben, "the number of steps", NODES).await;
     same(&ana, &ben, "the number of edges", EDGES).await;
     (relay, ana, ben)

@@ -28,11 +28,7 @@ async fn a_viewer_looks_on_until_the_owner_makes_them_an_editor() {
     ben.shot("viewer").await;
 
     ana.click(&id("share-open")).await;
-    let choose = "const s = document.querySelector('[data-testid=\"member-role\"]'); \
-        Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(s, 'editor'); \
-        s.dispatchEvent(new Event('change', { bubbles: true }));";
-    ana.find(&id("member-role")).await;
-    ana.run(choose, vec![]).await;
+    ana.choose(&id("member-role"), "editor").await;
     ben.until(
         "Ben may write",
         &format!("!({BANNER}) && document.querySelector('[data-testid=\"add-step\"]') !== null"),

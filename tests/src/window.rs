@@ -122,12 +122,24 @@ pub struct Setup {
     pub arguments: Vec<String>,
     /// Whether the key is kept in a file rather than in the system's keyring.
     pub key_in_file: bool,
+    /// A shell command that runs in the window's session before it, such as one that starts a keyring.
+    pub before: Option<&'static str>,
+    /// Another binary than the one beside the tests.
+    pub binary: Option<PathBuf>,
 }
 
 impl Setup {
     /// A person whose folder is below `root`.
     pub fn of(name: &'static str, root: &Path) -> Self {
-        Self { profile: Some(name), dir: root.join(name), relay: None, arguments: Vec::new(), key_in_file: true }
+        Self {
+            profile: Some(name),
+            dir: root.join(name),
+            relay: None,
+            arguments: Vec::new(),
+            key_in_file: true,
+            before: None,
+            binary: None,
+        }
     }
 
     /// The same, reachable through a relay.
@@ -160,6 +172,7 @@ pub struct Window {
     pub name: String,
     /// The WebDriver session.
     pub client: Client,
+    dir: PathBuf,
     // Dropped in this order: the driver ends the window, then the screen goes.
     _driver: Group,
     _screen: Group,
@@ -177,7 +190,8 @@ impl Window {
         std::fs::create_dir_all(&home).unwrap();
         let port = free_port();
         let mut driver = Command::new("dbus-run-session");
-        driver.args(["--", "WebKitWebDriver", "--host=127.0.0.1"]).arg(format!("--port={port}"));
+        let session = format!("{}\nexec WebKitWebDriver --host=127.0.0.1 --port={port}", setup.before.unwrap_or(":"));
+        driver.args(["--", "bash", "-c", &session]);
         driver.env("DISPLAY", display).env("HOME", &home).env("XDG_RUNTIME_DIR", &home);
         driver.env("TAURI_WEBVIEW_AUTOMATION", "true").env("WEBKIT_DISABLE_DMABUF_RENDERER", "1");
         driver.env("GTK_A11Y", "none").env("NO_AT_BRIDGE", "1").env("GDK_BACKEND", "x11");
@@ -185,15 +199,42 @@ impl Window {
             driver.env_remove(name);
         }
         let driver = Group::start(driver.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
-        let options = json!({"binary": program("omniscope-desktop"), "args": setup.command_line()});
+        let binary = setup.binary.clone().unwrap_or_else(|| program("omniscope-desktop"));
+        let options = json!({"binary": binary, "args": setup.command_line()});
         let mut capabilities = Capabilities::new();
         capabilities.insert("webkitgtk:browserOptions".into(), options);
         let client = connect(port, &capabilities).await;
         let name = setup.dir.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-        let window = Self { name, client, _driver: driver, _screen: screen };
+        let window = Self { name, client, dir: setup.dir.clone(), _driver: driver, _screen: screen };
         window.until("the page shows something", "document.querySelector('#root')?.childElementCount > 0").await;
         window.client.set_window_rect(0, 0, SCREEN.0, SCREEN.1).await.unwrap();
         window
+    }
+
+    /// Ends the window's process at once, as a crash or a power cut does.
+    pub async fn crash(self) {
+        let mut found = 0;
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let words: Vec<&str> = line.split('\0').collect();
+            let its = words.iter().any(|w| Path::new(w) == self.dir) && words[0].ends_with("omniscope-desktop");
+            if its {
+                let pid = process.file_name().to_string_lossy().into_owned();
+                assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+                found += 1;
+            }
+        }
+        assert_eq!(found, 1, "{}: the window's process is found", self.name);
+    }
+
+    /// Chooses an option of a select.
+    pub async fn choose(&self, css: &str, value: &str) {
+        self.find(css).await;
+        let script = "const s = document.querySelector(arguments[0]); \
+            Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(s, arguments[1]); \
+            s.dispatchEvent(new Event('change', { bubbles: true }));";
+        self.run(script, vec![json!(css), json!(value)]).await;
     }
 
     /// Closes the window, as its button does, and waits for its process to end.

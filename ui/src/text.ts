@@ -62,6 +62,9 @@ export const text = {
     findHint: "Type what you remember of it.",
     none: "Nothing of that name.",
     groups: { steps: "In this pipeline", edit: "Edit", view: "View", workspace: "Workspace", open: "Open" },
+    copy: "Copy selection",
+    cut: "Cut selection",
+    paste: "Paste",
     duplicate: "Duplicate selection",
     disable: "Disable or enable selection",
     delete: "Delete selection",
@@ -352,6 +355,10 @@ export const text = {
     network: "Network",
   },
   viewerBanner: "You are a viewer: you can look, follow and export, and change nothing.",
+  goneBanner: {
+    removed: "You are no member here any more. What you have stays on this computer; nothing new comes in, and nothing of yours goes out.",
+    closed: "This workspace was closed. It can be looked at and exported, and changed by nobody.",
+  },
   offlineBanner: "Offline by choice. Your edits are kept here and go out when you switch the network on.",
   noWorkspace: {
     title: "Begin",

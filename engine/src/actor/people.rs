@@ -443,7 +443,7 @@ impl Actor {
             Some(status @ ("idle" | "away")) => json!(status),
             _ => json!("online"),
         };
-        for field in ["pointer", "selection", "viewport", "editing", "dragging", "user", "cursor"] {
+        for field in ["pointer", "selection", "viewport", "editing", "dragging", "user", "cursor", "asks"] {
             if !state[field].is_null() {
                 entry[field] = state[field].clone();
             }

@@ -100,7 +100,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
           <>
             <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={switchTheme} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
             <main className="centre">
-              {!session.writable && <ViewerBanner asking={asking} onAsk={ask} />}
+              {!session.writable && <ViewerBanner status={summary?.status} asking={asking} onAsk={ask} />}
               {!network && <div className="banner" role="status" data-testid="offline-banner">{text.offlineBanner}</div>}
               {away.away && <AwayBanner away={away.away} onDismiss={away.dismiss} onShow={() => {
                 setDialog({ name: "versions", since: away.away?.since });

@@ -1,5 +1,5 @@
 //! The commands of the command menu. A viewer's list holds nothing that edits.
-import { ArrowDownToLine, ArrowUpFromLine, Ban, Copy, Crosshair, Eye, FolderOpen, HardDrive, History, Image, Keyboard, Link2, Maximize, Moon, Network, Plus, Redo2, Save, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
+import { AlignHorizontalJustifyStart, AlignHorizontalSpaceAround, ArrowDownToLine, ArrowUpFromLine, Ban, ClipboardPaste, Copy, CopyPlus, Crosshair, Eye, FolderOpen, HardDrive, History, Image, Keyboard, Link2, Maximize, Moon, Network, Plus, Redo2, Save, Scissors, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
 import { useReactFlow } from "@xyflow/react";
 import { useMemo } from "react";
 import { useSession } from "../graph/model/session";
@@ -20,29 +20,39 @@ export interface WindowCommands {
 }
 
 const SIZE = 16;
+const ALIGN = ["left", "centre", "right", "top", "middle", "bottom"] as const;
 
 export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpen, workspaces }: WindowCommands): MenuCommand[] {
   const { writable, workspace } = useSession();
   const actions = useActions();
   const flow = useReactFlow();
+  const selected = useCanvas((state) => state.nodes.length);
   return useMemo(() => {
     const t = text.commands;
-    const selected = () => useCanvas.getState().nodes.length > 0;
     const editing: MenuCommand[] = [
       { id: "add-step", title: text.canvas.addStep, group: "edit", keys: "A", icon: <Plus size={SIZE} />, run: () => useCanvas.getState().set({ paletteAt: "centre" }) },
       { id: "add-note", title: text.canvas.addNote, group: "edit", keys: "S", icon: <StickyNote size={SIZE} />, run: actions.addNote },
       { id: "tidy", title: text.canvas.tidy, group: "edit", keys: "⇧ T", words: "layout arrange", icon: <Network size={SIZE} />, run: actions.tidyUp },
       { id: "undo", title: text.top.undo, group: "edit", keys: "Ctrl Z", icon: <Undo2 size={SIZE} />, run: actions.undo },
       { id: "redo", title: text.top.redo, group: "edit", keys: "Ctrl ⇧ Z", icon: <Redo2 size={SIZE} />, run: actions.redo },
-      ...(selected() ? [
-        { id: "duplicate", title: t.duplicate, group: "edit" as const, keys: "Ctrl D", icon: <Copy size={SIZE} />, run: actions.duplicate },
+      ...(selected > 0 ? [
+        { id: "duplicate", title: t.duplicate, group: "edit" as const, keys: "Ctrl D", icon: <CopyPlus size={SIZE} />, run: actions.duplicate },
+        { id: "cut", title: t.cut, group: "edit" as const, keys: "Ctrl X", icon: <Scissors size={SIZE} />, run: () => void actions.cut() },
         { id: "disable", title: t.disable, group: "edit" as const, keys: "D", icon: <Ban size={SIZE} />, run: actions.toggleDisabled },
         { id: "delete", title: t.delete, group: "edit" as const, keys: "Del", icon: <Trash2 size={SIZE} />, run: actions.remove },
       ] : []),
+      ...(selected > 1 ? ALIGN.map((edge) => (
+        { id: `align-${edge}`, title: text.align[edge], group: "edit" as const, words: "align arrange", icon: <AlignHorizontalJustifyStart size={SIZE} />, run: () => actions.align(edge) }
+      )) : []),
+      ...(selected > 1 ? (["x", "y"] as const).map((axis) => (
+        { id: `distribute-${axis}`, title: axis === "x" ? text.align.spreadX : text.align.spreadY, group: "edit" as const, words: "align arrange space", icon: <AlignHorizontalSpaceAround size={SIZE} />, run: () => actions.distribute(axis) }
+      )) : []),
+      { id: "paste", title: t.paste, group: "edit", keys: "Ctrl V", icon: <ClipboardPaste size={SIZE} />, run: () => void actions.paste() },
       { id: "import", title: text.top.import, group: "workspace", words: "galaxy ga json file", icon: <ArrowDownToLine size={SIZE} />, run: () => onDialog("import") },
       { id: "save-version", title: text.top.saveVersion, group: "workspace", keys: "Ctrl S", words: "snapshot", icon: <Save size={SIZE} />, run: onSaveVersion },
     ];
     const looking: MenuCommand[] = [
+      ...(selected > 0 ? [{ id: "copy", title: t.copy, group: "edit" as const, keys: "Ctrl C", icon: <Copy size={SIZE} />, run: () => void actions.copy() }] : []),
       { id: "fit", title: text.canvas.fit, group: "view", keys: "1", words: "zoom all", icon: <Maximize size={SIZE} />, run: () => void flow.fitView({ duration: 200, padding: 0.12 }) },
       { id: "zoom-selection", title: t.zoomSelection, group: "view", icon: <Crosshair size={SIZE} />, run: () => actions.frame(useCanvas.getState().nodes) },
       { id: "cursors", title: t.cursors, group: "view", words: "pointers", icon: <Eye size={SIZE} />, run: () => useCanvas.getState().set({ showCursors: !useCanvas.getState().showCursors }) },
@@ -61,5 +71,5 @@ export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpe
       { id: `open-${one.workspace}`, title: one.name || text.workspaces.unnamed, group: "open", words: t.openWords, icon: <FolderOpen size={SIZE} />, run: () => onOpen(one.workspace) }
     ));
     return [...(writable ? editing : []), ...looking, ...others];
-  }, [writable, workspace, workspaces, actions, flow, onDialog, onSaveVersion, onTheme, onNetwork, onOpen]);
+  }, [writable, workspace, workspaces, selected, actions, flow, onDialog, onSaveVersion, onTheme, onNetwork, onOpen]);
 }
