@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 CARGO := cargo
 LOCKED := --locked
 
-.PHONY: help demo demo-headless app relay setup test check ui ui-test lint rust-test full bench
+.PHONY: help demo demo-headless app relay setup test check ui ui-test lint rust-test full bench package pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -52,6 +52,14 @@ rust-test:
 	@$(CARGO) build $(LOCKED) --workspace --bins
 	@echo "rust: tests"
 	@$(CARGO) test $(LOCKED) --workspace
+
+package: ## a deb and an rpm of the window, in release mode
+	@.ci/package.sh
+
+pictures: setup ui ## docs/images, taken anew from real windows
+	@$(CARGO) build $(LOCKED) --workspace --bins
+	@target=$$($(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
+	  "$$target/debug/pictures" docs/images
 
 full: ## the tests with many more seeds and worlds; takes long
 	@OMNISCOPE_FULL=1 $(MAKE) test

@@ -82,7 +82,7 @@ pub(crate) async fn join(ben: &Window, message: &str, expected: &[&str]) {
     ben.click(&id("join-open")).await;
     let message = format!("Hi, have a look:\n\n{message}\n\nAna");
     ben.find(&id("join-link-input")).await;
-    paste(ben, &id("join-link-input"), &message).await;
+    ben.paste(&id("join-link-input"), &message).await;
     ben.find(&id("join-summary")).await;
     let summary = ben.text(&id("join-summary")).await;
     for expected in expected {
@@ -106,14 +106,6 @@ pub(crate) async fn meet(root: &std::path::Path, role: &str) -> (RelayProcess, W
     same(&ana, &ben, "the number of steps", NODES).await;
     same(&ana, &ben, "the number of edges", EDGES).await;
     (relay, ana, ben)
-}
-
-/// Puts text into a field at once, as pasting does.
-pub(crate) async fn paste(window: &Window, css: &str, text: &str) {
-    let script = "const e = document.querySelector(arguments[0]); e.focus(); \
-        Object.getOwnPropertyDescriptor(e.constructor.prototype, 'value').set.call(e, arguments[1]); \
-        e.dispatchEvent(new Event('input', { bubbles: true }));";
-    window.run(script, vec![json!(css), json!(text)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

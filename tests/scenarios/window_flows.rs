@@ -101,7 +101,7 @@ async fn hostile_words_stay_words() {
     ana.click(&id("top-menu")).await;
     ana.click(&id("menu-import")).await;
     ana.find(&id("import-text")).await;
-    crate::window::paste(&ana, &id("import-text"), &document.to_string()).await;
+    ana.paste(&id("import-text"), &document.to_string()).await;
     ana.click(&id("import-confirm")).await;
     let settled = format!("{NODES} > 0 || document.querySelector('[data-testid=\"import-problem\"]') !== null");
     ana.until("it is taken or refused with a reason", &settled).await;
@@ -193,7 +193,7 @@ async fn big_pipeline(ana: &Window) {
     ana.click(&id("top-menu")).await;
     ana.click(&id("menu-import")).await;
     ana.find(&id("import-text")).await;
-    crate::window::paste(ana, &id("import-text"), &largest).await;
+    ana.paste(&id("import-text"), &largest).await;
     ana.click(&id("import-confirm")).await;
     ana.until("every step", "document.querySelectorAll('.outline__row').length > 60").await;
     ana.click(&id("fit")).await;

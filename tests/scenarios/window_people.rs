@@ -3,7 +3,7 @@
 use omniscope_tests::window::{Setup, Window, id};
 use serde_json::json;
 
-use crate::window::{NODES, invite, join, meet, node_css, nodes_labelled, paste, rename, same, select};
+use crate::window::{NODES, invite, join, meet, node_css, nodes_labelled, rename, same, select};
 
 const BANNER: &str = "document.querySelector('[data-testid=\"viewer-banner\"]') !== null";
 
@@ -69,9 +69,13 @@ async fn a_viewer_asks_to_edit_and_rights_change_under_the_hands_of_three() {
     // Ben is removed: his window says so, and what he has stays.
     give(&ana, "Ben", "remove").await;
     ana.click(&id("confirm")).await;
-    ben.until("Ben is told", "document.querySelector('[data-testid=\"removed-banner\"]') !== null").await;
+    ben.find(&id("removed")).await;
     assert_eq!(ben.value("document.querySelector('[data-testid=\"add-step\"]')").await, json!(null));
-    assert_eq!(nodes_labelled(&ben, "Ben goes on").await, trim);
+    assert_eq!(ben.accessibility().await, "");
+    ben.click(&id("removed-save")).await;
+    let kept = root.path().join("Ben.home/Downloads/RNA-seq--sample.json");
+    ben.until("it is saved", "document.body.innerText.includes('RNA-seq--sample.json')").await;
+    assert!(std::fs::read_to_string(kept).unwrap().contains("Ben goes on"));
     ben.shot("removed").await;
     for window in [ana, ben, cy] {
         window.close().await;
@@ -126,7 +130,7 @@ async fn invitations_are_messages_codes_and_files_and_the_same_people_come_along
     let cy = Window::open(&Setup::of("Cy", root.path()).through(&relay)).await;
     cy.click(&id("join-open")).await;
     cy.find(&id("join-link-input")).await;
-    paste(&cy, &id("join-link-input"), message.as_str().unwrap()).await;
+    cy.paste(&id("join-link-input"), message.as_str().unwrap()).await;
     cy.find(&id("join-problem")).await;
     assert!(cy.text(&id("join-problem")).await.contains("another device"));
     for window in [ana, ben, cy] {

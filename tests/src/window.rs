@@ -304,6 +304,14 @@ impl Window {
         field.send_keys(text).await.unwrap_or_else(|e| panic!("{}: {css}: {e}", self.name));
     }
 
+    /// Puts text into a field at once, as pasting does.
+    pub async fn paste(&self, css: &str, text: &str) {
+        let script = "const e = document.querySelector(arguments[0]); e.focus(); \
+            Object.getOwnPropertyDescriptor(e.constructor.prototype, 'value').set.call(e, arguments[1]); \
+            e.dispatchEvent(new Event('input', { bubbles: true }));";
+        self.run(script, vec![json!(css), json!(text)]).await;
+    }
+
     /// Presses keys where the focus is; modifiers first, all held until the last.
     pub async fn press(&self, keys: &[char]) {
         let mut actions = KeyActions::new("keys".into());

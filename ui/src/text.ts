@@ -355,9 +355,11 @@ export const text = {
     network: "Network",
   },
   viewerBanner: "You are a viewer: you can look, follow and export, and change nothing.",
-  goneBanner: {
-    removed: "You are no member here any more. What you have stays on this computer; nothing new comes in, and nothing of yours goes out.",
-    closed: "This workspace was closed. It can be looked at and exported, and changed by nobody.",
+  closedBanner: "This workspace was closed. It can be looked at and exported, and changed by nobody.",
+  removed: {
+    title: "You are no member here any more",
+    text: "An owner removed you, or you left. Nothing new comes in, and nothing of yours goes out. Your last state of the pipeline is still on this computer, with what you changed meanwhile.",
+    save: "Save my last state",
   },
   offlineBanner: "Offline by choice. Your edits are kept here and go out when you switch the network on.",
   noWorkspace: {

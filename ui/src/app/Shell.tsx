@@ -16,6 +16,7 @@ import { Dialogs } from "./Dialogs";
 import { AwayBanner } from "./AwayBanner";
 import { CommandMenu } from "./CommandMenu";
 import { NothingOpen } from "./NothingOpen";
+import { Removed } from "./Removed";
 import { StatusLine } from "./StatusLine";
 import { TopBar } from "./TopBar";
 import { useAsking } from "./useAsking";
@@ -100,7 +101,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
           <>
             <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={switchTheme} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
             <main className="centre">
-              {!session.writable && <ViewerBanner status={summary?.status} asking={asking} onAsk={ask} />}
+              {!session.writable && <ViewerBanner closed={summary?.status === "closed"} asking={asking} onAsk={ask} />}
               {!network && <div className="banner" role="status" data-testid="offline-banner">{text.offlineBanner}</div>}
               {away.away && <AwayBanner away={away.away} onDismiss={away.dismiss} onShow={() => {
                 setDialog({ name: "versions", since: away.away?.since });
@@ -114,7 +115,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
           </>
         ) : (
           <main className="centre" style={{ gridRow: "1 / span 2", gridColumn: "2 / span 2", justifyContent: "center" }}>
-            {problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} onSample={openSample} />}
+            {summary?.status === "removed" ? <Removed workspace={summary.workspace} name={summary.name} /> : problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} onSample={openSample} />}
           </main>
         )}
         <Dialogs state={dialog} open={session !== null} summary={summary} workspaces={list.data?.workspaces ?? NONE} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onClose={close} />

@@ -1,12 +1,12 @@
-//! Says that nothing can be changed here: as a viewer, with a way to ask for more, or as somebody who is no member any more.
+//! Says that nothing can be changed here, and offers a viewer to ask for more.
 import { Button } from "../components/Button";
 import { text } from "../text";
 
-interface ViewerBannerProps { status: string | undefined; asking: boolean; onAsk: (asking: boolean) => void }
+interface ViewerBannerProps { closed: boolean; asking: boolean; onAsk: (asking: boolean) => void }
 
-export function ViewerBanner({ status, asking, onAsk }: ViewerBannerProps) {
+export function ViewerBanner({ closed, asking, onAsk }: ViewerBannerProps) {
   const t = text.requests;
-  if (status === "removed" || status === "closed") return <div className="banner banner--viewer" role="status" data-testid="removed-banner">{text.goneBanner[status]}</div>;
+  if (closed) return <div className="banner banner--viewer" role="status" data-testid="closed-banner">{text.closedBanner}</div>;
   return (
     <div className="banner banner--viewer" role="status" data-testid="viewer-banner">
       <span className="grow">{asking ? t.asked : text.viewerBanner}</span>

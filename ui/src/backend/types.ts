@@ -61,7 +61,7 @@ export interface Methods {
   "invite.revoke": [In & { invite: string }, unknown];
   join: [{ link: string; wait_ms?: number }, { workspace: string; role: Role; status: "member" | "pending" }];
   "pipeline.import": [In & { content: string; filename?: string }, { nodes: number; edges: number; stickies: number; warnings: string[] }];
-  "pipeline.export": [In & { format: "json" | "ga" }, { content: string }];
+  "pipeline.export": [In & { format: "json" | "ga"; mine?: boolean }, { content: string }];
   "pipeline.validate": [In, { findings: Finding[] }];
   "sync.request": [In, unknown];
   "network.set": [{ online: boolean }, { online: boolean }];
