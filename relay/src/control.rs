@@ -125,11 +125,11 @@ pub(crate) fn execute(
     }
 }
 
-/// Serves the socket until the task is dropped.
+/// Makes the socket of a relay that has just started. From here on commands reach it.
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub async fn serve(data_dir: &Path, remote: Remote) -> std::io::Result<()> {
+pub fn bind(data_dir: &Path) -> std::io::Result<UnixListener> {
     let path = data_dir.join(SOCKET_FILE);
     // One that is left over belongs to nobody: the folder's lock is ours.
     match std::fs::remove_file(&path) {
@@ -138,6 +138,14 @@ pub async fn serve(data_dir: &Path, remote: Remote) -> std::io::Result<()> {
     }
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves the socket until the task is dropped.
+///
+/// # Errors
+/// When it takes no connections any more.
+pub async fn serve(listener: UnixListener, remote: Remote) -> std::io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let remote = remote.clone();

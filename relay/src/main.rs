@@ -7,7 +7,7 @@ mod log;
 mod settings;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
@@ -135,13 +135,15 @@ async fn serve(flags: &settings::Flags, settings: Settings) -> Result<()> {
         None => None,
     };
     let mut server = Server::start(settings.config).await?;
+    // Whoever reads an address may give a command at once, too.
+    let socket = control::bind(&data_dir).context("cannot make the socket for commands")?;
+    let socket = tokio::spawn(serve_socket(socket, server.remote()));
     if let Some(token) = server.first_token() {
         eprintln!("omniscope-relay: registration token, good for one workspace: {token}");
     }
     for addr in server.addresses() {
         print_address(addr);
     }
-    let socket = tokio::spawn(serve_socket(data_dir, server.remote()));
     let page = page.map(|page| tokio::spawn(admin::serve(page, server.metrics())));
     notify::tell("READY=1");
     tracing::info!("the relay is ready");
@@ -169,9 +171,8 @@ async fn serve(flags: &settings::Flags, settings: Settings) -> Result<()> {
     Ok(())
 }
 
-async fn serve_socket(data_dir: PathBuf, remote: omniscope_relay::Remote) {
-    let path: &Path = &data_dir;
-    if let Err(error) = control::serve(path, remote).await {
+async fn serve_socket(listener: tokio::net::UnixListener, remote: omniscope_relay::Remote) {
+    if let Err(error) = control::serve(listener, remote).await {
         tracing::error!(%error, "commands are not taken while the relay runs");
     }
 }

@@ -72,6 +72,30 @@ fn a_relay_is_run_from_first_token_to_restored_backup() {
 }
 
 #[test]
+fn by_websocket_alone_a_member_uses_its_mailbox_and_is_reached() {
+    let place = tempfile::tempdir().unwrap();
+    let Some(relay) = Relay::start_at(&place.path().join("relay"), "/ip4/127.0.0.1/tcp/0/ws", &[]) else { return };
+    assert!(relay.addr.contains("/ws/p2p/"), "{}", relay.addr);
+    let (mut ana, _) = keep(place.path(), &relay, &relay.order(&["register"]));
+    ana.until("Ana can be reached", |p| p.call("network.status", json!({}))["relays"][0]["state"] == "up");
+}
+
+#[test]
+fn a_device_that_was_shut_out_stays_out_until_it_is_let_in_again() {
+    let place = tempfile::tempdir().unwrap();
+    let Some(relay) = Relay::start(&place.path().join("relay"), &[]) else { return };
+    let (mut ana, ws) = keep(place.path(), &relay, &relay.order(&["register"]));
+    let state = |p: &mut Headless| p.call("relay.list", json!({"workspace": ws}))["relays"][0]["state"].clone();
+    relay.order(&["block", &ana.device]);
+    ana.until("Ana is shut out", |p| state(p) != "kept");
+    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "meanwhile"}));
+    relay.order(&["block", "--lift", &ana.device]);
+    ana.until("Ana is let in again", |p| {
+        state(p) == "kept" && p.call("relay.list", json!({"workspace": ws}))["relays"][0]["behind"] == 0
+    });
+}
+
+#[test]
 fn the_first_start_prints_one_token_and_it_registers_one_workspace() {
     let place = tempfile::tempdir().unwrap();
     let data = place.path().join("relay");
