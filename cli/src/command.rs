@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod edge;
+pub(crate) mod history;
 pub(crate) mod invite;
 pub(crate) mod join;
 pub(crate) mod member;

@@ -76,6 +76,8 @@ enum Command {
     /// Named versions of a workspace.
     #[command(subcommand)]
     Version(command::version::Verb),
+    /// Who changed what, and when; newest first.
+    History(command::history::History),
     /// Roles of members.
     #[command(subcommand)]
     Member(command::member::Verb),
@@ -135,6 +137,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Profile(verb) => command::profile::run(&context, verb).await,
         Command::Workspace(verb) => command::workspace::run(&context, verb).await,
         Command::Version(verb) => command::version::run(&context, verb).await,
+        Command::History(history) => command::history::run(&context, history).await,
         Command::Member(verb) => command::member::run(&context, verb).await,
         Command::Recovery(verb) => command::recovery::run(&context, verb).await,
         Command::Invite(verb) => command::invite::run(&context, verb).await,

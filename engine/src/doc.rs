@@ -18,7 +18,7 @@ pub(crate) use value::{pieces, same as same_json};
 use serde_json::Value;
 use thiserror::Error;
 use yrs::updates::decoder::Decode;
-use yrs::{ClientID, Doc, MapRef, OffsetKind, Options, ReadTxn, StateVector, Transact, TransactionMut, Update};
+use yrs::{ClientID, Doc, Map, MapRef, OffsetKind, Options, ReadTxn, StateVector, Transact, TransactionMut, Update};
 
 /// The roots of every document, in the order of their canonical JSON.
 pub const ROOTS: [&str; 8] = ["comments", "data", "edges", "extra", "groups", "meta", "nodes", "stickies"];
@@ -124,6 +124,12 @@ impl Document {
         let txn = self.doc.transact();
         let roots = ROOTS.iter().zip(&self.roots.0);
         Value::Object(roots.map(|(name, map)| ((*name).to_owned(), value::map_to_json(map, &txn))).collect())
+    }
+
+    /// One node as JSON; none if there is no such node.
+    pub(crate) fn node_json(&self, node: &str) -> Option<Value> {
+        let txn = self.doc.transact();
+        value::out_to_json(&self.roots.nodes().get(&txn, node)?, &txn)
     }
 
     /// The document as RFC 8785 canonical JSON: equal bytes on every device that folded the same ops.

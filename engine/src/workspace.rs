@@ -219,7 +219,11 @@ impl Workspace {
         Ok(())
     }
 
-    fn updates(&self, store: &Store, ids: &[OpId]) -> Result<Vec<Vec<u8>>, ApiError> {
+    /// The opened updates of edits, in the order of `ids`.
+    ///
+    /// # Errors
+    /// `log_damaged` if one of them cannot be read.
+    pub(crate) fn updates(&self, store: &Store, ids: &[OpId]) -> Result<Vec<Vec<u8>>, ApiError> {
         let mut updates = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(1024) {
             for bytes in self.op_bytes(store, chunk) {
@@ -627,7 +631,7 @@ impl Writer {
     }
 }
 
-fn fold(document: &mut Document, update: &[u8]) {
+pub(crate) fn fold(document: &mut Document, update: &[u8]) {
     if let Err(error) = document.apply(update) {
         // The gate and the replica let only what fits through, so this is a defect; the log stays the truth.
         tracing::error!(%error, "an accepted edit does not fit the document");

@@ -56,6 +56,36 @@ fn a_workspace_is_made_named_and_found() {
 }
 
 #[test]
+fn the_history_of_a_step_names_who_changed_what() {
+    let place = tempfile::tempdir().unwrap();
+    let Some(ana) = shell(&place, "Ana") else { return };
+    ana.json(&["profile", "set", "--name", "Ana"]);
+    ana.json(&["workspace", "create", "w"]);
+    let node = ana.json(&["node", "add", "w", "generic", "--label", "first"])["node"].as_str().unwrap().to_owned();
+    ana.json(&["node", "add", "w", "generic", "--label", "another"]);
+    ana.json(&["node", "set", "w", &node, "--label", "second", "--param", "threads=4"]);
+    ana.json(&["node", "remove", "w", &node]);
+    let listed = ana.json(&["history", "w", "--node", &node]);
+    let entries = listed["entries"].as_array().unwrap();
+    let did: Vec<&str> = entries.iter().map(|e| text(&e["details"]["did"])).collect();
+    assert_eq!(did, ["removed", "changed", "added"], "{listed}");
+    assert!(entries.iter().all(|e| e["authors"][0]["name"] == "Ana" && e["authors"].as_array().unwrap().len() == 1));
+    assert_eq!(
+        entries[1]["details"]["fields"],
+        json!([
+            {"field": "label", "before": "first", "after": "second"},
+            {"field": "params.threads", "after": 4}
+        ])
+    );
+    assert_eq!(ana.json(&["history", "w", "--node", &node, "--limit", "1"])["entries"], json!([entries[0]]));
+    let shown = ana.run(&["history", "w", "--node", &node]).ok().out;
+    assert!(shown.contains("changed \"second\": label from \"first\" to \"second\""), "{shown}");
+    let all = ana.run(&["history", "w"]).ok().out;
+    assert!(all.contains("Ana") && all.contains("founded the workspace") && !all.contains("another"), "{all}");
+    assert_eq!(ana.run(&["--json", "history", "w", "--node", "nowhere"]).exits(1).error(), "no_such_node");
+}
+
+#[test]
 fn single_steps_are_added_changed_connected_and_removed() {
     let place = tempfile::tempdir().unwrap();
     let Some(ana) = shell(&place, "Ana") else { return };

@@ -5,6 +5,8 @@
 //!
 //! Deliberately absent: rewinding. A past state comes back as a new edit.
 
+mod node;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
@@ -44,6 +46,7 @@ struct Entry {
 struct List {
     workspace: String,
     limit: Option<usize>,
+    node: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,10 +68,15 @@ impl Actor {
     pub(super) fn call_history(&mut self, verb: &str, given: Value) -> Result<Value, ApiError> {
         match verb {
             "list" => {
-                let List { workspace, limit } = params(given)?;
+                let List { workspace, limit, node } = params(given)?;
                 let id = self.find(&workspace)?;
                 self.flush(&id, u64::MAX);
-                self.list_history(&id, limit.unwrap_or(DEFAULT_ENTRIES).min(MAX_ENTRIES))
+                let limit = limit.unwrap_or(DEFAULT_ENTRIES).min(MAX_ENTRIES);
+                let Some(node) = node else { return self.list_history(&id, limit) };
+                self.with(&id, |space, store, _, _| {
+                    let entries = node::entries(space, store, &node, limit)?;
+                    Ok(json!({"entries": entries, "total": space.replica.len()}))
+                })
             }
             "diff" => {
                 let Span { workspace, from, to } = params(given)?;
