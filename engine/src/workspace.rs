@@ -565,10 +565,20 @@ impl Workspace {
         Some(op.author)
     }
 
-    /// Replaces every window's document by what counts now; each goes on in a new session.
+    /// Replaces the document by what counts now and what the engine's own verbs have gathered since; windows go on in new
+    /// sessions (`reset_windows`). What was gathered goes only if it builds on what counts no more.
     fn reset_all(&mut self, store: &Store) {
         if let Err(error) = self.rebuild(store) {
             tracing::error!(%error, "the document cannot be rebuilt");
+        }
+        let Some(own) = self.writers.get_mut(&OWN) else { return };
+        let Some(gathered) = &own.gathered else { return };
+        match self.replica.check_own(&own.session, gathered) {
+            Ok(()) => fold(&mut self.document, &gathered.encode()),
+            Err(refusal) => {
+                tracing::warn!(%refusal, "an edit that was not signed yet builds on what counts no more");
+                own.gathered = None;
+            }
         }
     }
 

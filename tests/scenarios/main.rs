@@ -1,7 +1,9 @@
 //! Scenarios.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod adversaries;
 mod api_docs;
+mod canary;
 mod cli;
 mod corruption;
 mod demo;
@@ -32,10 +34,12 @@ mod recovery;
 mod relay_admission;
 mod relay_mailbox;
 mod relay_operation;
+mod removal;
 mod requirements;
 mod simulation;
 mod simulation_model;
 mod simulation_pipeline;
+mod threats;
 mod tidy;
 mod together;
 mod two_homes;

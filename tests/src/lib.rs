@@ -2,8 +2,10 @@
 
 pub mod adapter;
 pub mod alloc;
+pub mod canaries;
 pub mod dice;
 pub mod headless;
+pub mod hostile;
 pub mod http;
 pub mod lab;
 pub mod log;

@@ -52,7 +52,7 @@ export interface Methods {
   "version.create": [In & { name: string }, { version: string; name: string }];
   "version.list": [In, { versions: Version[] }];
   "version.restore": [In & { version: string }, { changed: number }];
-  "history.list": [In & { limit?: number }, { entries: HistoryEntry[]; total: number }];
+  "history.list": [In & { limit?: number; node?: string }, { entries: HistoryEntry[]; total: number }];
   "history.diff": [In & { from: number; to?: number }, DiffAnswer];
   "history.restore": [In & { at: number }, { changed: number }];
   "invite.create": [In & { role: Role; uses?: number; expires?: string; relay?: string[]; for?: string }, { link: string; invite: string; role: Role; expires: string }];

@@ -1,0 +1,352 @@
+//! A hundred random strings go through a whole session, and none of them shows anywhere outside the programs.
+//!
+//! Searched are: everything on the wires in public, where the relay stands; the relay's folder and log; the folders of
+//! both peers; and, since the transport is encrypted besides, what a member's device receives above the transport: gossip,
+//! requests and ops as they were sent. The counter-proof runs the same search over what a member's keys open: there all
+//! hundred are found. So they travelled, and the search finds them where nothing is sealed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use omniscope_engine::net::{NetCommand, NetEvent, Topic};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
+use omniscope_protocol::op::Op;
+use omniscope_protocol::replica::Replica;
+use omniscope_protocol::wire::{Gossip, Note, NoteContent, topic};
+use omniscope_tests::canaries::{Search, canaries};
+use omniscope_tests::dice::{Dice, seed};
+use omniscope_tests::headless::{Headless, Home, converged};
+use omniscope_tests::hostile::{Hostile, key_in};
+use omniscope_tests::lab::{Lab, Nat, PUBLIC_IP};
+use omniscope_tests::log::ops_in;
+use omniscope_tests::net_node::NetNode;
+use omniscope_tests::process::{PATIENCE, Process, program};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+/// Strings of one session.
+const COUNT: usize = 100;
+/// Of these so many are shown as presence, which is no op.
+const IN_PRESENCE: usize = 16;
+/// The first ones are written into ops.
+const IN_OPS: usize = COUNT - IN_PRESENCE;
+
+/// Names the two people and the workspace, and lets Ben in.
+fn begin(ana: &mut Headless, ben: &mut Headless, words: &mut std::slice::Iter<'_, String>) -> String {
+    let mut word = || words.next().unwrap().as_str();
+    ana.call("profile.set", json!({"name": word()}));
+    ben.call("profile.set", json!({"name": word()}));
+    let made = ana.call("workspace.create", json!({"name": word(), "description": word()}));
+    let ws = made["workspace"].as_str().unwrap().to_owned();
+    ana.invite(&ws, ben, "editor");
+    ana.call("workspace.update", json!({"workspace": ws, "name": word(), "description": word()}));
+    ws
+}
+
+/// What two people do in a session, with the strings in every place where people write.
+fn work(mut peers: [&mut Headless; 2], ws: &str, words: &mut std::slice::Iter<'_, String>) {
+    let mut turn = 0;
+    while words.len() > IN_PRESENCE {
+        let mut word = || words.next().unwrap().as_str();
+        turn += 1;
+        let peer = &mut *peers[turn % 2];
+        match turn % 6 {
+            0 => drop(peer.call("version.create", json!({"workspace": ws, "name": word()}))),
+            1 => {
+                let chat = json!({"extra": {"chat": {(format!("{turn}")): word()}}});
+                peer.call("state.update", json!({"workspace": ws, "patch": chat}));
+            }
+            _ => {
+                let made = peer.call("node.add", json!({"workspace": ws, "type": "generic", "label": word()}));
+                if words.len() > IN_PRESENCE + 2 {
+                    let mut word = || words.next().unwrap().as_str();
+                    peer.call("node.note", json!({"workspace": ws, "node": made["node"], "text": word()}));
+                    let params = json!({(word()): word()});
+                    peer.call("node.set", json!({"workspace": ws, "node": made["node"], "params": params}));
+                }
+            }
+        }
+    }
+    converged(&mut peers, ws);
+}
+
+/// Shows the rest as presence, each until the other one has seen it.
+fn show([one, other]: [&mut Headless; 2], ws: &str, words: &mut std::slice::Iter<'_, String>) {
+    for (n, word) in words.enumerate() {
+        let state = match n % 4 {
+            0 => json!({"editing": word}),
+            1 => json!({"user": {"name": word}}),
+            2 => json!({"selection": [word]}),
+            _ => json!({"pointer": {"x": n, "y": 1, "over": word}}),
+        };
+        let (from, to) = if n % 2 == 0 { (&mut *one, &mut *other) } else { (&mut *other, &mut *one) };
+        from.call("presence.set", json!({"workspace": ws, "state": state}));
+        to.until("the other's presence", |p| {
+            p.call("workspace.presence", json!({"workspace": ws})).to_string().contains(word.as_str())
+        });
+    }
+}
+
+fn whole_session(mut peers: [&mut Headless; 2], words: &[String]) -> String {
+    let mut words = words.iter();
+    let [ana, ben] = &mut peers;
+    let ws = begin(ana, ben, &mut words);
+    let [ana, ben] = &mut peers;
+    work([ana, ben], &ws, &mut words);
+    let [ana, ben] = peers;
+    show([ana, ben], &ws, &mut words);
+    for peer in [ana, ben] {
+        peer.saved(&ws);
+    }
+    ws
+}
+
+/// What the holder of `key` can open of `ops`.
+fn opened(ops: &[Op], ws: &str, key: &DeviceKey) -> (Replica, Vec<u8>) {
+    let mut replica = Replica::for_device(WorkspaceId::parse_hex(ws).unwrap(), key);
+    for op in ops {
+        replica.receive(&op.bytes, &mut Vec::new()).unwrap();
+    }
+    let texts = ops.iter().filter_map(|op| replica.open(op)).flatten().collect();
+    (replica, texts)
+}
+
+fn sealed_bytes(ops: &[Op]) -> Vec<u8> {
+    ops.iter().flat_map(|op| op.bytes.iter().copied()).collect()
+}
+
+/// A capture of everything in public.
+struct Capture {
+    process: Process,
+    file: std::path::PathBuf,
+}
+
+impl Capture {
+    fn start(lab: &Lab, folder: &Path) -> Self {
+        let file = folder.join("capture");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &lab.name("pub"), "sh", "-c", "exec \"$@\" 2>&1", "sh", "tcpdump"]);
+        command.args(["-i", "any", "-n", "-s", "0", "-U", "--immediate-mode", "-B", "65536", "-Z", "root", "-w"]);
+        let process = Process::spawn({
+            command.arg(&file);
+            command
+        });
+        process.until("tcpdump: listening");
+        Self { process, file }
+    }
+
+    /// Sends a word in the clear through the public place, and waits until the search finds it in the capture: whatever
+    /// passed before is there, too.
+    fn control(&self, lab: &Lab, word: &str) {
+        let say = format!("printf {word} > /dev/udp/{PUBLIC_IP}/9");
+        let prefix = lab.prefix("home1");
+        let said = Command::new(&prefix[0]).args(&prefix[1..]).args(["bash", "-c", &say]).status().unwrap();
+        assert!(said.success());
+        let search = Search::new(&[word.to_owned()]);
+        let end = Instant::now() + PATIENCE;
+        while search.found_in(&std::fs::read(&self.file).unwrap()).is_empty() {
+            assert!(Instant::now() < end, "what is said in the clear is not found in the capture");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// All packets; none may have been missed.
+    fn end(self) -> Vec<u8> {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        self.process.until("0 packets dropped by kernel");
+        std::fs::read(self.file).unwrap()
+    }
+}
+
+#[test]
+fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
+    let (Some(relay_program), Some(_)) = (program("omniscope-relay"), program("omniscope")) else { return };
+    if !Command::new("tcpdump").arg("--version").output().is_ok_and(|said| said.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "CI must have tcpdump");
+        println!("skipped: tcpdump is not installed");
+        return;
+    }
+    let Some(lab) = Lab::new([Nat::Symmetric; 2]) else { return };
+    let mut dice = Dice::new(seed());
+    let (words, controls) = (canaries(&mut dice, COUNT), canaries(&mut dice, 2));
+    let folder = tempfile::tempdir().unwrap();
+    let capture = Capture::start(&lab, folder.path());
+    capture.control(&lab, &controls[0]);
+    let data = folder.path().join("relay");
+    std::fs::create_dir_all(&data).unwrap();
+    let log = format!("exec \"$@\" 2> {}", data.join("log").display());
+    let (quic, tcp) = (format!("/ip4/{PUBLIC_IP}/udp/4717/quic-v1"), format!("/ip4/{PUBLIC_IP}/tcp/4717"));
+    let program = relay_program.to_str().unwrap();
+    let data_dir = data.to_str().unwrap();
+    let words_of_relay =
+        ["-c", &log, "sh", program, "--listen", &quic, "--listen", &tcp, "--data-dir", data_dir, "--log", "debug"];
+    let relay = lab.spawn("pub", Path::new("sh"), &words_of_relay);
+    let mut addresses = [relay.until(&format!("/ip4/{PUBLIC_IP}/")), relay.until(&format!("/ip4/{PUBLIC_IP}/"))];
+    addresses.sort();
+    // One by TCP with Noise, one by QUIC.
+    let homes = ["Ana", "Ben"].map(|name| Home::of(folder.path(), name));
+    let peer = |name, n: usize| {
+        let listen = ["/ip4/0.0.0.0/udp/4001/quic-v1", "/ip4/0.0.0.0/tcp/4001"];
+        let home = lab.prefix(&format!("home{}", n + 1));
+        let mut peer = Headless::start_with(name, &homes[n], &listen, Some(&addresses[n]), &home).unwrap();
+        peer.until("the relay is up", |p| p.call("network.status", json!({}))["relays"][0]["state"] == "up");
+        peer
+    };
+    let (mut ana, mut ben) = (peer("Ana", 0), peer("Ben", 1));
+    let ws = whole_session([&mut ana, &mut ben], &words);
+    let path = ana.call("network.status", json!({}))["peers"][0]["path"].clone();
+    assert_eq!(path, "relayed", "everything went through the relay");
+    ana.stop();
+    ben.stop();
+    capture.control(&lab, &controls[1]);
+    drop(relay);
+    let wire = capture.end();
+
+    let search = Search::new(&words);
+    let none = BTreeSet::new();
+    assert!(wire.len() > 200_000, "only {} bytes were captured", wire.len());
+    assert_eq!(search.found_in(&wire), none, "on the wire");
+    let (at_relay, bytes) = search.found_below(&data);
+    assert!(bytes > 0);
+    assert_eq!(at_relay, none, "in the relay's folder and log");
+    for home in &homes {
+        let (on_disk, bytes) = search.found_below(&home.data());
+        assert!(bytes > 20_000, "only {bytes} bytes were kept");
+        assert_eq!(on_disk, none, "in a peer's folder");
+        let ops = ops_in(&home.data());
+        let (_, texts) = opened(&ops, &ws, &key_in(home));
+        assert_eq!(search.found_in(&sealed_bytes(&ops)), none, "in ops");
+        // The counter-proof.
+        assert_eq!(search.found_in(&texts), (0..IN_OPS).collect(), "in what the keys open");
+    }
+    println!("{} bytes on the wire, {bytes} at the relay", wire.len());
+}
+
+/// What a node was told above the transport: gossip and requests, as bytes.
+#[derive(Default)]
+struct Heard {
+    gossip: Vec<Vec<u8>>,
+    requests: Vec<Vec<u8>>,
+}
+
+/// Writes down what is heard until told to stop; gives the events' receiver back.
+async fn record(
+    mut events: mpsc::Receiver<NetEvent>,
+    mut stop: oneshot::Receiver<()>,
+    heard: Arc<Mutex<Heard>>,
+) -> mpsc::Receiver<NetEvent> {
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(NetEvent::Gossip { bytes, .. }) => heard.lock().unwrap().gossip.push(bytes),
+                Some(NetEvent::Request { body, .. }) => heard.lock().unwrap().requests.push(body),
+                Some(_) => {}
+                None => return events,
+            },
+            _ = &mut stop => return events,
+        }
+    }
+}
+
+/// The notes of presence among gossip.
+fn presence_of(gossip: &[Vec<u8>]) -> impl Iterator<Item = Note> {
+    gossip.iter().filter_map(|bytes| match Gossip::decode(bytes) {
+        Ok(Gossip::Note(note)) if matches!(note.content, NoteContent::Presence(_)) => Some(note),
+        _ => None,
+    })
+}
+
+/// What notes of presence say, to who holds the replica's keys.
+fn opened_notes(gossip: &[Vec<u8>], replica: &Replica) -> Vec<u8> {
+    let opened = presence_of(gossip).filter_map(|note| match &note.content {
+        NoteContent::Presence(sealed) => replica.open_note(&note.device, sealed),
+        _ => None,
+    });
+    opened.flatten().collect()
+}
+
+/// Vic is a viewer whose device writes down what it is sent; Odd is nobody, and listens to the same topic.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_written_shows_in_gossip_requests_or_ops_as_they_are_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = |name: &str| Home::of(folder.path(), name);
+    let Some(mut ana) = Headless::start("Ana", &home("Ana")) else { return };
+    let [mut ben, mut vic] = ["Ben", "Vic"].map(|name| Headless::start(name, &home(name)).unwrap());
+    let words = canaries(&mut Dice::new(seed()), COUNT);
+    let mut rest = words.iter();
+    let ws = begin(&mut ana, &mut ben, &mut rest);
+    ana.invite(&ws, &mut vic, "viewer");
+    converged(&mut [&mut ana, &mut ben, &mut vic], &ws);
+    vic.stop();
+    let id = WorkspaceId::parse_hex(&ws).unwrap();
+    let mut vic = Hostile::start(key_in(&home("Vic")), id).await;
+    let device = vic.meet(&mut ana).await;
+    vic.meet(&mut ben).await;
+    vic.listen_to(device).await;
+    let mut odd = NetNode::start(77, |_| {}).await;
+    let addr: Value = ana.call("network.status", json!({}))["listening"][0].clone();
+    odd.tell(NetCommand::Dial { addr: addr.as_str().unwrap().parse().unwrap() });
+    odd.connected(device).await;
+    let mut recordings = Vec::new();
+    let heard = Arc::new(Mutex::new(Heard::default()));
+    let by_odd = Arc::new(Mutex::new(Heard::default()));
+    for (node, heard) in [(&mut vic.node, &heard), (&mut odd, &by_odd)] {
+        node.tell(NetCommand::Subscribe(Topic(topic(&id))));
+        let (stop, stopped) = oneshot::channel();
+        let events = std::mem::replace(&mut node.events, mpsc::channel(1).1);
+        recordings.push((stop, tokio::spawn(record(events, stopped, Arc::clone(heard)))));
+    }
+    work([&mut ana, &mut ben], &ws, &mut rest);
+    for peer in [&mut ana, &mut ben] {
+        let device = DeviceId::parse_hex(&peer.device).unwrap();
+        peer.until("Vic hears what both show", |p| {
+            p.call("cursor.move", json!({"workspace": ws, "x": 1.0, "y": 2.0}));
+            presence_of(&heard.lock().unwrap().gossip).any(|note| note.device == device)
+        });
+    }
+    show([&mut ana, &mut ben], &ws, &mut rest);
+    let (known, search) = (opened(&ops_in(&home("Ana").data()), &ws, &vic.key).0, Search::new(&words));
+    ana.until("Vic heard all presence", |_| {
+        let notes = opened_notes(&heard.lock().unwrap().gossip, &known);
+        search.found_in(&notes) == (IN_OPS..COUNT).collect()
+    });
+    let mut events = Vec::new();
+    for (stop, recording) in recordings {
+        stop.send(()).unwrap();
+        events.push(recording.await.unwrap());
+    }
+    vic.node.events = events.swap_remove(0);
+    vic.listen_to(device).await;
+    for peer in [&mut ana, &mut ben] {
+        peer.saved(&ws);
+    }
+    ana.stop();
+    ben.stop();
+
+    let ops = ops_in(&home("Ana").data());
+    let (by_vic, by_odd) = (heard.lock().unwrap(), by_odd.lock().unwrap());
+    let none = BTreeSet::new();
+    println!(
+        "Vic: {} gossip messages, {} requests; Odd: {}",
+        by_vic.gossip.len(),
+        by_vic.requests.len(),
+        by_odd.gossip.len()
+    );
+    assert!(by_vic.gossip.len() > IN_PRESENCE);
+    for bytes in by_vic.gossip.iter().chain(&by_vic.requests).chain(&by_odd.gossip).chain(&by_odd.requests) {
+        assert_eq!(search.found_in(bytes), none, "in a message");
+    }
+    assert_eq!(search.found_in(&sealed_bytes(&ops)), none, "in ops");
+
+    // The counter-proof: who has the keys finds every one of them in the same bytes.
+    let texts: Vec<u8> = ops.iter().filter_map(|op| vic.replica.open(op)).flatten().collect();
+    assert_eq!(search.found_in(&texts), (0..IN_OPS).collect(), "in what the keys open");
+    let notes = opened_notes(&by_vic.gossip, &vic.replica);
+    assert_eq!(search.found_in(&notes), (IN_OPS..COUNT).collect(), "in the notes that the keys open");
+    let outside = Replica::for_device(id, &DeviceKey::from_seed(&[77; 32]));
+    assert!(opened_notes(&by_odd.gossip, &outside).is_empty());
+}
