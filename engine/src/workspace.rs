@@ -185,13 +185,14 @@ impl Workspace {
         Ok(())
     }
 
-    /// Folds everything that is accepted, from the store. After voids.
+    /// Folds everything that is accepted, from the store, and what is not signed yet. After voids.
     pub(crate) fn rebuild(&mut self, store: &Store) -> Result<(), ApiError> {
         let mut document = Document::new(self.document.client_id());
         for update in self.updates(store, &self.replica.fold_order())? {
             fold(&mut document, &update);
         }
         self.document = document;
+        self.fold_gathered();
         self.stated.meta = None;
         self.recolor();
         Ok(())
@@ -565,12 +566,16 @@ impl Workspace {
         Some(op.author)
     }
 
-    /// Replaces the document by what counts now and what the engine's own verbs have gathered since; windows go on in new
-    /// sessions (`reset_windows`). What was gathered goes only if it builds on what counts no more.
+    /// Replaces the document by what counts now; windows go on in new sessions (`reset_windows`).
     fn reset_all(&mut self, store: &Store) {
         if let Err(error) = self.rebuild(store) {
             tracing::error!(%error, "the document cannot be rebuilt");
         }
+    }
+
+    /// Puts into a document that was just rebuilt what the engine's own verbs did and nobody signed yet. It goes only if
+    /// it builds on what counts no more.
+    fn fold_gathered(&mut self) {
         let Some(own) = self.writers.get_mut(&OWN) else { return };
         let Some(gathered) = &own.gathered else { return };
         match self.replica.check_own(&own.session, gathered) {
