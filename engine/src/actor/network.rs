@@ -555,7 +555,7 @@ impl Actor {
     /// Ops from members, and from others their admission; the receipt waits for the commit.
     fn answer_push(&mut self, id: WorkspaceId, device: DeviceId, ops: &[Arc<[u8]>], token: ResponseToken) {
         match self.refusal(&id, &device) {
-            Some(Refusal::NotMember | Refusal::Removed) if ops.len() <= MAX_SHOWN => {}
+            Some(Refusal::NotMember | Refusal::Removed) if (1..=MAX_SHOWN).contains(&ops.len()) => {}
             Some(refusal) => return self.respond(token, &Response::Refused(refusal)),
             None => {}
         }
