@@ -26,7 +26,9 @@ use serde_json::{Value, json};
 fn relay(place: &Path) -> Option<(Process, String)> {
     let (relay, _) = (program("omniscope-relay")?, program("omniscope")?);
     let mut command = Command::new(relay);
-    command.args(["--listen", "/ip4/127.0.0.1/tcp/0", "--log", "warn", "--data-dir"]).arg(place.join("relay"));
+    command
+        .args(["--listen", "/ip4/127.0.0.1/tcp/0", "--policy", "open", "--log", "warn", "--data-dir"])
+        .arg(place.join("relay"));
     let relay = Process::spawn(command);
     let address = relay.until("/ip4/127.0.0.1/");
     Some((relay, address))
