@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
 use omniscope_protocol::invitation::Redemption;
+use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
 use omniscope_protocol::replica::JoinAnswer;
 use omniscope_protocol::wire::{Refusal, Request, Response};
@@ -28,6 +29,8 @@ pub(crate) type Ticket = u64;
 
 /// The use of a workspace is written down at most this often.
 const USED_EVERY_MS: i64 = 3_600_000;
+/// Ops that somebody may show who is not known as a member: an admission, or what a recovery key says.
+const MAX_SHOWN: usize = 2;
 /// Answers that may wait for a commit, all workspaces together.
 const MAX_OWED: usize = 4096;
 
@@ -214,8 +217,9 @@ impl Mailbox {
     /// Ops from members, and from others their admission; the receipt waits for the commit.
     fn on_push(&mut self, from: DeviceId, ticket: Ticket, id: WorkspaceId, ops: &[Arc<[u8]>], out: &mut Vec<Action>) {
         let refuse = |out: &mut Vec<Action>, why| out.push(Action::Respond(ticket, Response::Refused(why)));
-        match self.refusal(&id, &from) {
-            Some(Refusal::NotMember) if ops.len() == 1 => {}
+        let stranger = self.refusal(&id, &from);
+        match stranger {
+            Some(Refusal::NotMember | Refusal::Removed) if ops.len() <= MAX_SHOWN => {}
             Some(why) => return refuse(out, why),
             None => {}
         }
@@ -230,8 +234,14 @@ impl Mailbox {
             return refuse(out, Refusal::Busy);
         }
         let (writes, membership) = room.take(ops);
-        room.owe(Owed::Receipt, ticket);
-        self.owed += 1;
+        // What was shown must have made a member of whoever shows it; a receipt tells the heads.
+        match stranger.filter(|_| room.replica.role(&from) == Role::None) {
+            Some(why) => refuse(out, why),
+            None => {
+                room.owe(Owed::Receipt, ticket);
+                self.owed += 1;
+            }
+        }
         self.settle(id, Some(from), writes, membership, out);
     }
 

@@ -428,6 +428,24 @@ impl Actor {
         Ok(())
     }
 
+    /// After a new epoch began: its key, too, shall lie at the relays that attest this device's open links.
+    pub(super) fn renew_deposits(&mut self, id: &WorkspaceId) {
+        let me = self.me;
+        let Some(room) = self.rooms.get(id) else { return };
+        let replica = &room.space.replica;
+        let open = replica.invites().iter().filter_map(|(invite, asked)| {
+            let relay = asked.attester.filter(|a| replica.role(a) == Role::None)?;
+            let state = replica.judge().invite_state(replica.judge().node(&invite.0)?)?;
+            let due = state.open() && state.issuer == me.0 && replica.is_deposited(invite) == Some(false);
+            due.then_some((*invite, relay))
+        });
+        for (invite, relay) in open.collect::<Vec<_>>() {
+            if let Err(error) = self.deposit_key(*id, invite, relay) {
+                tracing::warn!(%error, "a key was not deposited for a link");
+            }
+        }
+    }
+
     /// Keys go to a relay once it knows the invite.
     fn send_deposits(&mut self, relay: DeviceId) {
         let due: Vec<(OpId, WorkspaceId, Deposit)> = self

@@ -564,7 +564,11 @@ impl Actor {
             // lost even that its sender is a member.
             self.exchange_with(&id, device);
         }
-        self.owe(id, Owed::Receipt, token);
+        // What was shown must have made a member of whoever shows it; a receipt tells the heads.
+        match self.refusal(&id, &device) {
+            Some(refusal) => self.respond(token, &Response::Refused(refusal)),
+            None => self.owe(id, Owed::Receipt, token),
+        }
     }
 
     /// Promises somebody what holds once everything in the log is committed: at once, if it is.

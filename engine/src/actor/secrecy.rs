@@ -59,6 +59,9 @@ impl Actor {
         self.say_profile(id);
         self.show_presence(id);
         self.release_presence(id);
+        if own {
+            self.renew_deposits(id);
+        }
     }
 
     fn share_keys(&mut self, id: &WorkspaceId) {
