@@ -4,10 +4,12 @@
 //! stay true.
 //! Deliberately absent: circuits, which belong to `relays`.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use libp2p::Multiaddr;
 use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
 
 use super::address::{port_of, with_port_of};
 use super::backoff::{Backoff, Pace, jitter};
@@ -21,6 +23,8 @@ struct Listener {
     configured: Multiaddr,
     /// `configured` with the port that the system chose.
     settled: Option<Multiaddr>,
+    /// That port was had in this run.
+    own: bool,
     open: Option<ListenerId>,
     failures: u32,
     backoff: Backoff,
@@ -37,7 +41,14 @@ impl Listeners {
         let mut listener = |configured: Multiaddr| {
             let at = before.iter().position(|addr| with_port_of(&configured, addr) == *addr);
             let settled = at.map(|at| before.swap_remove(at));
-            Listener { configured, settled, open: None, failures: 0, backoff: Backoff::new(Pace::Relay, now) }
+            Listener {
+                configured,
+                settled,
+                own: false,
+                open: None,
+                failures: 0,
+                backoff: Backoff::new(Pace::Relay, now),
+            }
         };
         Self { listeners: configured.into_iter().map(&mut listener).collect() }
     }
@@ -48,7 +59,8 @@ impl Listeners {
         for (index, listener) in self.listeners.iter_mut().enumerate() {
             if listener.open.is_none() && listener.backoff.is_due(now) {
                 listener.backoff.attempted(now, jitter());
-                let settled = listener.settled.as_ref().filter(|_| listener.failures < ATTEMPTS_AT_OLD_PORT);
+                let old = listener.failures < ATTEMPTS_AT_OLD_PORT;
+                let settled = listener.settled.as_ref().filter(|addr| old && (listener.own || is_free(addr)));
                 due.push((index, settled.unwrap_or(&listener.configured).clone()));
             }
         }
@@ -77,6 +89,7 @@ impl Listeners {
         let listener = self.listeners.iter_mut().find(|listener| listener.open == Some(id))?;
         let settled = with_port_of(&listener.configured, actual);
         listener.failures = 0;
+        listener.own = true;
         if listener.settled.as_ref() == Some(&settled) {
             return None;
         }
@@ -106,6 +119,21 @@ impl Listeners {
     }
 }
 
+/// Whether nobody listens on a TCP port. libp2p shares ports, for hole punching, so that without this a port that another
+/// device got while this one was away would be both of theirs.
+fn is_free(addr: &Multiaddr) -> bool {
+    let mut parts = addr.iter();
+    let ip = match parts.next() {
+        Some(Protocol::Ip4(ip)) => IpAddr::V4(ip),
+        Some(Protocol::Ip6(ip)) => IpAddr::V6(ip),
+        _ => return true,
+    };
+    match parts.next() {
+        Some(Protocol::Tcp(port)) if port != 0 => std::net::TcpListener::bind((ip, port)).is_ok(),
+        _ => true,
+    }
+}
+
 fn default_addresses() -> Vec<Multiaddr> {
     ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip6/::/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"]
         .iter()
@@ -126,6 +154,11 @@ mod tests {
         let read = |text: &str| text.parse::<Multiaddr>().unwrap();
         let configured =
             vec![read("/ip4/0.0.0.0/udp/0/quic-v1"), read("/ip4/0.0.0.0/tcp/0"), read("/ip4/0.0.0.0/tcp/9")];
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let old = read(&format!("/ip4/127.0.0.1/tcp/{}", taken.local_addr().unwrap().port()));
+        assert!(!is_free(&old));
+        drop(taken);
+        assert!(is_free(&old));
         let before = vec![read("/ip4/0.0.0.0/tcp/4242"), read("/ip6/::/udp/4243/quic-v1"), read("/ip4/0.0.0.0/tcp/7")];
         let mut listeners = Listeners::new(configured.clone(), before, now);
         let due: Vec<Multiaddr> = listeners.due(now).into_iter().map(|(_, addr)| addr).collect();

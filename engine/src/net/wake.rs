@@ -9,6 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 const OVERSLEPT: Duration = Duration::from_millis(1000);
 /// After so long a sleep the others have given up every connection; no use waiting until this side notices.
 const LONG: Duration = Duration::from_secs(5);
+/// So long a stop is one, too. A shorter one may be a computer with too much to do, whose packets still arrive.
+const LONG_STOP: Duration = Duration::from_secs(15);
 
 /// What lies between two looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +45,12 @@ impl Wake {
 
 /// A calendar set forward by hand looks like a sleep, and costs new connections; set back it means nothing.
 fn gap(timer: Duration, calendar: Duration) -> Gap {
-    match timer.max(calendar) {
-        long if long > LONG => Gap::Sleep,
-        some if some > OVERSLEPT => Gap::Nap,
-        _ => Gap::None,
+    if calendar.saturating_sub(timer) > LONG || timer > LONG_STOP {
+        Gap::Sleep
+    } else if timer.max(calendar) > OVERSLEPT {
+        Gap::Nap
+    } else {
+        Gap::None
     }
 }
 
@@ -61,7 +65,10 @@ mod tests {
         assert_eq!(gap(tick, Duration::ZERO), Gap::None, "the calendar was set back");
         assert_eq!(gap(tick, hour), Gap::Sleep, "the timer stood still");
         assert_eq!(gap(hour, hour), Gap::Sleep, "the process was stopped");
-        assert_eq!(gap(Duration::from_secs(2), Duration::from_secs(2)), Gap::Nap);
+        for seconds in [2, 9] {
+            let busy = Duration::from_secs(seconds);
+            assert_eq!(gap(busy, busy), Gap::Nap, "too much to do");
+        }
         let start = Instant::now();
         let mut wake = Wake::new(start);
         assert_eq!(wake.look(start + hour), Gap::Sleep);
