@@ -203,3 +203,37 @@ fn the_removed_cannot_open(owner: &Home, removed: &Home, ws: &str, ops: &[Op], e
     let before = ops.iter().filter(|op| op.sealed().is_some() && evan.open(op).is_some()).count();
     assert!(before >= 5, "{before}");
 }
+
+/// Ben does something while he is still alone, and before it is signed the removal reaches him that voids what he had of
+/// Evan's: his document is rebuilt, and what he did stays in it.
+#[test]
+fn what_was_done_just_before_news_of_a_removal_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let home = |name: &str| Home::of(place.path(), name);
+    let Some(mut ana) = Headless::start("Ana", &home("Ana")) else { return };
+    let [mut ben, mut evan] = ["Ben", "Evan"].map(|name| Headless::start(name, &home(name)).unwrap());
+    let at = evan.call("network.status", json!({}))["listening"][0].clone();
+    ben.call("network.connect", json!({"addr": at}));
+    for round in 0..4 {
+        let name = format!("round {round}");
+        let ws = ana.call("workspace.create", json!({"name": name}))["workspace"].as_str().unwrap().to_owned();
+        for guest in [&mut ben, &mut evan] {
+            ana.invite(&ws, guest, "editor");
+        }
+        converged(&mut [&mut ana, &mut ben, &mut evan], &ws);
+        in_step(&mut [&mut ana, &mut ben, &mut evan], &ws);
+        online(&mut [&mut ana], false);
+        add(&mut evan, &ws, "late by Evan");
+        has(&mut ben, &ws, "late by Evan");
+        online(&mut [&mut ben, &mut evan], false);
+        ana.call("member.remove", json!({"workspace": ws, "member": evan.device}));
+        ana.saved(&ws);
+        add(&mut ben, &ws, "a moment before");
+        online(&mut [&mut ben, &mut ana], true);
+        has(&mut ana, &ws, "a moment before");
+        in_step(&mut [&mut ana, &mut ben], &ws);
+        let state = converged(&mut [&mut ana, &mut ben], &ws);
+        assert!(state.contains("a moment before"), "{state}");
+        online(&mut [&mut evan], true);
+    }
+}
