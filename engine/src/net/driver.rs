@@ -177,7 +177,9 @@ impl Driver {
         for device in self.links.clear() {
             self.outbox.push(NetEvent::Disconnected { device });
         }
-        for (_, (id, device)) in self.sent.drain() {
+        let mut sent: Vec<(u64, DeviceId)> = self.sent.drain().map(|(_, sent)| sent).collect();
+        sent.sort_unstable();
+        for (id, device) in sent {
             self.outbox.push(NetEvent::Response { id, device, result: Err(RequestError::Closed) });
         }
         for device in self.relays.disconnect_all().iter().filter_map(device_of) {
