@@ -58,7 +58,7 @@ impl Room {
         store.for_each_op(&row.id, |id, bytes| {
             let whole = blake3::hash(bytes).as_bytes() == &id;
             let op = Op::decode_trusted(bytes).ok().filter(|_| whole);
-            damaged += u32::from(!op.is_some_and(|op| replica.load(&op, &mut Vec::new()).is_ok()));
+            damaged += u32::from(op.is_none_or(|op| replica.load(&op, &mut Vec::new()).is_err()));
         })?;
         if damaged > 0 {
             tracing::warn!(damaged, "damaged rows of a mailbox are passed over; members bring their ops again");

@@ -51,6 +51,9 @@ pub(super) struct Job {
     pub(super) _incoming: Incoming,
 }
 
+/// A commit, and whether it went well.
+type Outcome = (Commit, bool);
+
 pub(super) struct Driver {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) peer: PeerId,
@@ -72,7 +75,7 @@ pub(super) struct Driver {
     /// What connected devices say about where they listen.
     pub(super) told: BTreeMap<PeerId, Vec<Multiaddr>>,
     pub(super) pokes: Pokes,
-    committed: (mpsc::UnboundedSender<(Commit, bool)>, mpsc::UnboundedReceiver<(Commit, bool)>),
+    committed: (mpsc::UnboundedSender<Outcome>, mpsc::UnboundedReceiver<Outcome>),
     commits_under_way: usize,
     swept: Instant,
     gauged: Instant,
