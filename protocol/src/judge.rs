@@ -1,12 +1,13 @@
 //! The judge: from the set of known ops, which membership ops count, which edits count, and everyone's role.
 //!
-//! A pure function of that set, by the rules R1 to R18 (cited where they are enforced): peers that hold the same ops
+//! A pure function of that set, by the rules R1 to R19 and R36 (cited where they are enforced): peers that hold the same ops
 //! agree, in whatever order these came. It works on abstract facts, an op at a time: what can be told from an op's own
 //! past is told once (`facts`, `views`), what depends on the rest is kept up to date (`present`).
 //!
 //! Deliberately absent: encodings, signatures, keys, sessions, clocks. An op that breaks a rule is taken in all the
 //! same and counts for nothing; `Refused` is only for what is no op of this workspace's history at all.
 
+mod devices;
 mod fact;
 mod facts;
 mod lens;
@@ -130,6 +131,10 @@ impl Judge {
     /// Rule R10 Well-formed: by what its own past tells, the author of a clean edit is at least editor.
     fn may_edit(&mut self, node: Node) -> bool {
         let op = *self.facts.op(node);
+        // Rule R36: what had seen the workspace closed changes nothing.
+        if !self.facts.closes.is_empty() && !self.facts.off(Rule::R36) && self.ask_past(node, |lens| lens.closed(None)) {
+            return false;
+        }
         let before = |dep: &Node| {
             let dep = self.facts.op(*dep);
             dep.author == op.author && dep.view == op.view && dep.is(WELL_FORMED)

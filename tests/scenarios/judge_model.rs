@@ -129,6 +129,11 @@ fn judge_agrees_with_the_model_on_worlds_with_leaves_and_plain_ops() {
 }
 
 #[test]
+fn judge_agrees_with_the_model_on_worlds_with_devices_and_closes() {
+    check_all(&generated("authority_devices.py", worlds(300)));
+}
+
+#[test]
 fn judge_agrees_with_the_model_on_all_scenarios() {
     let text = std::fs::read_to_string(model_folder().join("scenarios.json")).expect("scenarios.json");
     let scenarios: Vec<Value> = serde_json::from_str(&text).expect("JSON");

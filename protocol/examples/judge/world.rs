@@ -14,6 +14,8 @@ pub(crate) type Outcome<T> = Result<T, String>;
 pub(crate) struct World {
     pub(crate) facts: Vec<Fact>,
     names: Names,
+    /// Whether any op is about devices: then the verdict lists them.
+    devices: bool,
 }
 
 impl World {
@@ -23,7 +25,9 @@ impl World {
         let ops = world.get("ops").and_then(Value::as_array).ok_or("a world has a list \"ops\"")?;
         let mut names = Names::default();
         let facts = ops.iter().map(|op| names.fact(op)).collect::<Outcome<Vec<Fact>>>()?;
-        Ok(Self { facts: in_causal_order(facts)?, names })
+        let of_devices = |f: &Fact| matches!(f.kind, FactKind::AddDevice { .. } | FactKind::RemoveDevice { .. });
+        let devices = facts.iter().any(of_devices);
+        Ok(Self { facts: in_causal_order(facts)?, names, devices })
     }
 
     /// Judges the whole world.
@@ -37,7 +41,11 @@ impl World {
 
     /// The verdict of a judge that was given ops of this world.
     pub(crate) fn words(&self, judge: &Judge) -> String {
-        self.names.verdict(judge)
+        let verdict = self.names.verdict(judge);
+        match verdict.strip_suffix('}').filter(|_| self.devices) {
+            Some(open) => format!("{open}, \"devices\": {{{}}}}}", self.names.devices(judge)),
+            None => verdict,
+        }
     }
 }
 
@@ -126,9 +134,29 @@ impl Names {
             },
             "edit" => FactKind::Edit { adopts: optional(op, "adopts", ids)?.unwrap_or_default() },
             "leave" => FactKind::Leave,
+            "add_device" => {
+                FactKind::AddDevice { subject: self.author(&text(op, "subject")?), under: optional(op, "under", id)? }
+            }
+            "remove_device" => {
+                FactKind::RemoveDevice { subject: self.author(&text(op, "subject")?), under: optional(op, "under", id)? }
+            }
+            "close" => FactKind::Close { cap: cap()? },
             "plain" => FactKind::Plain,
             other => return Err(format!("unknown kind {other:?}")),
         })
+    }
+
+    fn devices(&self, judge: &Judge) -> String {
+        let mut persons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for person in judge.persons_with_devices() {
+            let mut devices: Vec<&str> = judge.devices(&person).iter().map(|d| self.name(d)).collect();
+            devices.sort_unstable();
+            persons.push((self.name(&person), devices));
+        }
+        persons.sort_unstable();
+        let list = |names: &[&str]| names.iter().map(|n| quoted(n)).collect::<Vec<_>>().join(", ");
+        let person = |(name, devices): &(&str, Vec<&str>)| format!("{}: [{}]", quoted(name), list(devices));
+        persons.iter().map(person).collect::<Vec<_>>().join(", ")
     }
 
     fn verdict(&self, judge: &Judge) -> String {

@@ -49,6 +49,13 @@ pub enum FactKind {
     Edit { adopts: Vec<Id> },
     /// The author gives up its membership, with no cap: it only lowers, and never touches an owner grant.
     Leave,
+    /// Makes `subject` a device of the author's person (Rule R19). `under` is the add that made the author one; none for the
+    /// person's first device. That the subject agrees has been checked.
+    AddDevice { subject: Author, under: Option<Id> },
+    /// Ends a device of the author's person.
+    RemoveDevice { subject: Author, under: Option<Id> },
+    /// Ends editing and all links, under the owner grant `cap` (Rule R36).
+    Close { cap: Option<Id> },
     /// Carries causality and nothing else: sessions, profiles, keys, checkpoints, versions.
     Plain,
 }
@@ -103,10 +110,12 @@ impl InviteState {
     }
 }
 
-/// A member: somebody whose role is at least viewer.
+/// A device that acts for a member: somebody whose role is at least viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     pub author: Author,
+    /// Whose device it is, by the name of the person's first device.
+    pub person: Author,
     pub role: Role,
     /// The grant that the role stands on.
     pub grant: Node,

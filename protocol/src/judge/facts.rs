@@ -7,7 +7,7 @@ use super::fact::{Author, Fact, FactKind, Id, Role};
 use super::rules::{Rule, Rules};
 use crate::causal::{Causal, Node};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(super) const NO_DEED: u32 = u32::MAX;
@@ -43,6 +43,9 @@ pub(super) enum DeedKind {
     Invite,
     Revoke,
     Admit,
+    AddDevice,
+    RemoveDevice,
+    Close,
 }
 
 /// A membership op, its references resolved to nodes of its past (none if they are not in it).
@@ -67,12 +70,27 @@ pub(super) struct Deed {
     /// Names no cap, as only a genesis may (naming an unknown one is something else).
     pub(super) capless: bool,
     pub(super) leave: bool,
+    /// Of device ops (Rule R19): whose device, the add that the author stands on, whether it names none as the first
+    /// device does, and of an add how many lead to it from there.
+    pub(super) person: Option<u32>,
+    pub(super) under: Option<Node>,
+    pub(super) rooted: bool,
+    pub(super) steps: u32,
 }
 
 impl Deed {
     /// Whether its author lowers itself: a resignation or a Leave.
     pub(super) fn resigns(&self) -> bool {
         self.kind == DeedKind::SetRole && self.subject == Some(self.author) && self.role < Role::Owner
+    }
+
+    pub(super) fn is_add(&self) -> bool {
+        self.kind == DeedKind::AddDevice
+    }
+
+    /// Whether it is about devices (Rule R19) and not about roles.
+    pub(super) fn is_device_op(&self) -> bool {
+        matches!(self.kind, DeedKind::AddDevice | DeedKind::RemoveDevice)
     }
 
     pub(super) fn is_owner_grant(&self) -> bool {
@@ -104,6 +122,14 @@ pub(super) struct Facts {
     pub(super) admits_by: BTreeMap<u32, Nodes>,
     pub(super) admits_under: BTreeMap<Node, Nodes>,
     pub(super) revocations: BTreeMap<Node, Nodes>,
+    pub(super) closes: Nodes,
+    /// Adds by device, removals by person and device, both by person, and the devices that sound adds name.
+    pub(super) adds: BTreeMap<u32, Nodes>,
+    pub(super) removals: BTreeMap<(u32, u32), Nodes>,
+    pub(super) device_ops: BTreeMap<u32, Nodes>,
+    pub(super) devices: BTreeMap<u32, BTreeSet<u32>>,
+    /// Structural adds, sound or not, by device.
+    pub(super) structural_adds: BTreeMap<u32, Nodes>,
     /// Structural ones, sound or not: admissions by (author, invite, proof), and grants by subject.
     pub(super) admit_chains: BTreeMap<(u32, Node, Option<Node>), Nodes>,
     pub(super) structural_grants: Vec<Nodes>,
@@ -206,6 +232,10 @@ impl Facts {
             sound: false,
             capless: false,
             leave: false,
+            person: None,
+            under: None,
+            rooted: false,
+            steps: 0,
         };
         match kind {
             FactKind::SetRole { subject, role, cap } => {
@@ -240,6 +270,21 @@ impl Facts {
                 deed.subject = Some(author);
                 deed.leave = true;
             }
+            FactKind::AddDevice { subject, under } | FactKind::RemoveDevice { subject, under } => {
+                let add = matches!(kind, FactKind::AddDevice { .. });
+                deed.kind = if add { DeedKind::AddDevice } else { DeedKind::RemoveDevice };
+                deed.subject = Some(self.author_number(*subject));
+                let is_add = |n: &Node| self.is_structural(*n) && self.deed(*n).is_some_and(Deed::is_add);
+                deed.under = past(self, under).filter(is_add);
+                deed.rooted = under.is_none();
+                let above = deed.under.map(|add| self.deed_at(add));
+                deed.person = if deed.rooted { Some(author) } else { above.and_then(|a| a.person) };
+                deed.steps = above.map_or(1, |a| a.steps + 1);
+            }
+            FactKind::Close { cap } => {
+                deed.kind = DeedKind::Close;
+                deed.cap = past(self, cap);
+            }
             FactKind::Edit { .. } | FactKind::Plain => return None,
         }
         Some(deed)
@@ -264,6 +309,9 @@ impl Facts {
             if let (DeedKind::SetRole | DeedKind::Admit, Some(subject)) = (deed.kind, deed.subject) {
                 self.structural_grants[subject as usize].push(node);
             }
+            if let (DeedKind::AddDevice, Some(subject)) = (deed.kind, deed.subject) {
+                self.structural_adds.entry(subject).or_default().push(node);
+            }
         }
         self.deeds.push(deed);
     }
@@ -274,6 +322,9 @@ impl Facts {
         if deed.kind == DeedKind::Admit {
             return self.structural_admit(deed);
         }
+        if deed.is_device_op() {
+            return self.structural_device_op(deed);
+        }
         let is_genesis = deed.node == Node(0);
         if deed.leave {
             return self.structural_grants[deed.author as usize].iter().any(|g| self.saw(deed.node, *g));
@@ -281,8 +332,11 @@ impl Facts {
         if is_genesis {
             return deed.capless && deed.is_owner_grant() && deed.subject == Some(deed.author);
         }
-        let capable = deed.cap.is_some_and(|cap| {
-            self.deed(cap).is_some_and(|g| g.length.is_some() && (g.subject == Some(deed.author) || self.off(Rule::R3)))
+        let capable = deed.cap.and_then(|cap| self.deed(cap)).is_some_and(|g| {
+            let acts = g.subject.is_some_and(|person| self.may_act_for(deed.node, deed.author, person));
+            // Rule R19: nobody but the first device lowers its own person.
+            let own = deed.subject == g.subject && deed.role < Role::Owner && g.subject != Some(deed.author);
+            g.length.is_some() && (acts && !(own && deed.kind == DeedKind::SetRole) || self.off(Rule::R3))
         });
         capable
             && match deed.kind {
@@ -352,6 +406,20 @@ impl Facts {
                 self.set_roles[subject as usize].push(node);
             }
         }
+        if deed.is_device_op() {
+            let (Some(person), Some(device)) = (deed.person, deed.subject) else { return };
+            self.device_ops.entry(person).or_default().push(node);
+            if deed.is_add() {
+                self.adds.entry(device).or_default().push(node);
+                self.devices.entry(person).or_default().insert(device);
+            } else {
+                self.removals.entry((person, device)).or_default().push(node);
+            }
+            return;
+        }
+        if deed.kind == DeedKind::Close {
+            self.closes.push(node);
+        }
         if deed.kind != DeedKind::Admit {
             self.owner_ops.push(node);
             self.owner_ops_by.entry(deed.author).or_default().push(node);
@@ -397,19 +465,27 @@ impl Facts {
         })
     }
 
-    fn tie_break(&self, grant: Node) -> (u32, &Id) {
+    pub(super) fn tie_break(&self, grant: Node) -> (u32, &Id) {
         (self.causal.depth(grant), &self.ids[grant.index()])
     }
 
-    /// An order in which the validity of each op rests only on ops before it: owner ops by the seniority of their cap,
-    /// resignations first, then by depth; admissions after all owner ops, by depth.
+    /// An order in which the validity of each op rests only on ops before it: removals of devices by the seniority of
+    /// their author's, then adds by depth; owner ops by the seniority of their cap, resignations first, then by depth;
+    /// admissions after all owner ops, by depth.
     pub(super) fn order_of_judging(&self, a: Node, b: Node) -> Ordering {
         let (x, y) = (self.deed_at(a), self.deed_at(b));
         let depth = || (self.causal.depth(a), a).cmp(&(self.causal.depth(b), b));
-        match (x.kind == DeedKind::Admit, y.kind == DeedKind::Admit) {
-            (true, true) => return depth(),
-            (false, false) => {}
-            (admit, other) => return admit.cmp(&other),
+        let stage = |kind| match kind {
+            DeedKind::RemoveDevice => 0,
+            DeedKind::AddDevice => 1,
+            DeedKind::SetRole | DeedKind::Invite | DeedKind::Revoke | DeedKind::Close => 2,
+            DeedKind::Admit => 3,
+        };
+        match (stage(x.kind), stage(y.kind)) {
+            (0, 0) => return self.device_seniority(x.under, y.under).then_with(depth),
+            (1, 1) | (3, 3) => return depth(),
+            (2, 2) => {}
+            (earlier, later) => return earlier.cmp(&later),
         }
         let caps = match (x.cap, y.cap) {
             (Some(p), Some(q)) => self.seniority(p, q),

@@ -67,9 +67,16 @@ impl<'a> Lens<'a> {
     /// The verdict on a sound membership op, from the verdicts that come before it in the order of judging.
     pub(super) fn decide(&self, node: Node) -> Answer<u8> {
         let deed = self.facts.deed_at(node);
-        if deed.kind != DeedKind::Admit {
-            return Ok(if self.valid_owner_op(deed)? { VALID } else { 0 });
-        }
+        let valid = match deed.kind {
+            DeedKind::RemoveDevice => self.valid_removal(deed)?,
+            DeedKind::AddDevice => self.valid_add(deed)?,
+            DeedKind::SetRole | DeedKind::Invite | DeedKind::Revoke | DeedKind::Close => self.valid_owner_op(deed)?,
+            DeedKind::Admit => return self.decide_admit(deed),
+        };
+        Ok(if valid { VALID } else { 0 })
+    }
+
+    fn decide_admit(&self, deed: &Deed) -> Answer<u8> {
         if !self.admissible(deed)? {
             return Ok(0);
         }
@@ -77,7 +84,7 @@ impl<'a> Lens<'a> {
         Ok(ADMISSIBLE | if self.within_limit(deed)? { VALID } else { 0 })
     }
 
-    fn set_roles(&self, subject: u32) -> impl Iterator<Item = &'a Deed> + use<'a, '_> {
+    pub(super) fn set_roles(&self, subject: u32) -> impl Iterator<Item = &'a Deed> + use<'a, '_> {
         let facts = self.facts;
         facts.set_roles[subject as usize].iter().filter(|n| self.contains(**n)).map(|n| facts.deed_at(*n))
     }
@@ -100,7 +107,7 @@ impl<'a> Lens<'a> {
         })
     }
 
-    fn not_seen(&self, op: Option<Node>, by: Node) -> bool {
+    pub(super) fn not_seen(&self, op: Option<Node>, by: Node) -> bool {
         op.is_none_or(|op| op != by && !self.facts.saw(by, op))
     }
 
@@ -114,9 +121,9 @@ impl<'a> Lens<'a> {
     }
 
     /// Rule R6 Owner ops: valid with a valid cap that is alive at the op. Concurrent resignations of one person spare
-    /// each other. The genesis, and a Leave, act under no cap.
+    /// each other. The genesis, and a Leave, act under no cap. Rule R19: the device is alive at it.
     fn valid_owner_op(&self, deed: &Deed) -> Answer<bool> {
-        let Some(cap) = deed.cap else { return Ok(true) };
+        let Some(cap) = deed.cap else { return self.device_alive(deed.author, deed.author, Some(deed.node)) };
         if !self.valid(cap)? {
             return Ok(false);
         }
@@ -126,7 +133,8 @@ impl<'a> Lens<'a> {
                 return Ok(false);
             }
         }
-        Ok(true)
+        let person = self.facts.deed_at(cap).subject.expect("an owner grant has a subject");
+        Ok(self.facts.off(Rule::R3) || self.device_alive(person, deed.author, Some(deed.node))?)
     }
 
     /// Rule R8 Override: a set_role replaces what it had seen. Rule R17 for admissions: only lower set_roles that the
@@ -158,7 +166,7 @@ impl<'a> Lens<'a> {
 
     /// Rule R9 Role: owner by a valid live owner grant; else the lowest of the set_roles standing in the past and of
     /// those concurrent with the op; without a standing set_role the highest standing admission takes part.
-    pub(super) fn role(&self, subject: u32, at: Option<Node>) -> Answer<Role> {
+    pub(super) fn person_role(&self, subject: u32, at: Option<Node>) -> Answer<Role> {
         if self.live_grant(subject, at)?.is_some() {
             return Ok(Role::Owner);
         }
@@ -231,19 +239,16 @@ impl<'a> Lens<'a> {
                 return Ok(false);
             }
         }
+        if !self.facts.off(Rule::R36Links) && self.closed(Some(admit.node))? {
+            return Ok(false);
+        }
         if self.facts.off(Rule::R15Attester) {
             return Ok(true);
         }
         if let Some(proof) = admit.proof {
             return Ok(self.valid(proof)? && self.role(admit.author, Some(admit.node))? >= Role::Viewer);
         }
-        // To attest by name takes no membership: a Leave does not end it.
-        for d in self.set_roles(admit.author).filter(|d| d.role == Role::None && !d.leave) {
-            if self.facts.causal.concurrent(d.node, admit.node) && self.valid(d.node)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(!self.attester_ended(admit)?)
     }
 
     /// Rule R16 Limit: the index is at most the limit, and of a forked chain the smallest hash has the index.

@@ -53,14 +53,9 @@ impl Present {
         let changed = self.redecide(facts, node);
         let mut edits = BTreeSet::new();
         let mut endorsers: BTreeSet<Node> = changed.iter().copied().collect();
-        for &x in &changed {
-            let deed = facts.deed_at(x);
-            if !matches!(deed.kind, DeedKind::SetRole | DeedKind::Admit) {
-                continue;
-            }
-            let subject = subject_of(deed);
-            edits.extend(edits_not_in_past(facts, subject, x));
-            let acts = facts.owner_ops_by.get(&subject).map_or(&[][..], Vec::as_slice);
+        for (device, x) in changed.iter().flat_map(|x| devices_touched_by(facts, *x)) {
+            edits.extend(edits_not_in_past(facts, device, x));
+            let acts = facts.owner_ops_by.get(&device).map_or(&[][..], Vec::as_slice);
             endorsers.extend(acts.iter().copied().filter(|o| !facts.saw(x, *o)));
         }
         for edit in edits {
@@ -68,7 +63,8 @@ impl Present {
             self.set(facts, edit, UNCUT, uncut);
         }
         for op in endorsers {
-            if facts.deed_at(op).kind != DeedKind::Admit {
+            let deed = facts.deed_at(op);
+            if deed.kind != DeedKind::Admit && !deed.is_device_op() {
                 let endorses = settled(self.lens(facts).endorses(op));
                 self.set(facts, op, ENDORSES, endorses);
             }
@@ -198,6 +194,26 @@ fn edits_not_in_past(facts: &Facts, author: u32, op: Node) -> Vec<Node> {
     found
 }
 
+/// The devices whose role may rest on the verdict on `x`, each with an op: at whatever that one had seen it does not.
+fn devices_touched_by(facts: &Facts, x: Node) -> Vec<(u32, Node)> {
+    let deed = facts.deed_at(x);
+    let mut touched = Vec::new();
+    match deed.kind {
+        DeedKind::SetRole | DeedKind::Admit => {
+            touched.extend(facts.devices_of(subject_of(deed)).into_iter().map(|device| (device, x)));
+        }
+        DeedKind::AddDevice => touched.push((subject_of(deed), x)),
+        DeedKind::RemoveDevice => {
+            let device = subject_of(deed);
+            touched.push((device, x));
+            // It may answer what the device had said against seniors.
+            touched.extend(facts.removals_by(device).map(|r| (subject_of(r), r.node)));
+        }
+        DeedKind::Invite | DeedKind::Revoke | DeedKind::Close => {}
+    }
+    touched
+}
+
 /// The membership ops whose verdict may rest on that of `x`, given what `x` had not seen.
 fn touched_by(facts: &Facts, x: Node, admissible_changed: bool) -> Vec<Node> {
     let deed = facts.deed_at(x);
@@ -224,13 +240,31 @@ fn touched_by(facts: &Facts, x: Node, admissible_changed: bool) -> Vec<Node> {
             }
         }
         DeedKind::Admit => {}
+        DeedKind::Close => touched.extend(facts.admits.values().flatten()),
+        DeedKind::AddDevice | DeedKind::RemoveDevice => return touched_by_device_op(facts, deed),
     }
     if matches!(deed.kind, DeedKind::SetRole | DeedKind::Admit) {
         touched.extend(of(&facts.admits_under, x));
-        touched.extend(facts.admits_by.get(&subject_of(deed)).into_iter().flatten());
+        for device in facts.devices_of(subject_of(deed)) {
+            touched.extend(facts.admits_by.get(&device).into_iter().flatten());
+        }
     }
     touched.retain(|y| *y != x && !facts.saw(x, *y));
     // Rivals for one place in a chain may be older than what displaces them.
+    touched.sort_unstable();
+    touched.dedup();
+    touched
+}
+
+/// What the devices of a person have said. A removal may undo others that it had seen, so its past is no bound.
+fn touched_by_device_op(facts: &Facts, deed: &Deed) -> Vec<Node> {
+    let Some(person) = deed.person else { return Vec::new() };
+    let mut touched = facts.device_ops.get(&person).cloned().unwrap_or_default();
+    for device in facts.devices_of(person) {
+        touched.extend(facts.owner_ops_by.get(&device).into_iter().flatten());
+        touched.extend(facts.admits_by.get(&device).into_iter().flatten());
+    }
+    touched.retain(|y| *y != deed.node);
     touched.sort_unstable();
     touched.dedup();
     touched

@@ -38,12 +38,12 @@ impl Judge {
         self.facts.ops.first().map(|op| self.facts.authors[op.author as usize])
     }
 
-    /// The role that somebody has, all known ops considered (Rule R9).
+    /// The role that a device has, all known ops considered (Rule R9).
     pub fn role(&self, author: &Author) -> Role {
         self.facts.author_numbers.get(author).map_or(Role::None, |a| settled(self.lens().role(*a, None)))
     }
 
-    /// The role that somebody had at an op, all known ops considered (Rule R9).
+    /// The role that a device had at an op, all known ops considered (Rule R9).
     pub fn role_at(&self, author: &Author, node: Node) -> Role {
         self.facts.author_numbers.get(author).map_or(Role::None, |a| settled(self.lens().role(*a, Some(node))))
     }
@@ -73,7 +73,7 @@ impl Judge {
         self.facts.deeds.iter().map(|d| d.node).filter(|n| self.valid(*n))
     }
 
-    /// Everybody whom any set_role, admission or Leave, valid or not, is about.
+    /// Everybody whom any set_role, admission, Leave or device op, valid or not, is about.
     pub fn subjects(&self) -> Vec<Author> {
         let mut numbers: Vec<u32> = self.facts.deeds.iter().filter_map(|d| d.subject).collect();
         numbers.sort_unstable();
@@ -125,17 +125,56 @@ impl Judge {
     /// The senior live owner grant that somebody can act under; none if it is no owner.
     pub fn live_cap(&self, author: &Author) -> Option<Node> {
         let number = self.facts.author_numbers.get(author)?;
-        settled(self.lens().live_grants(*number)).first().copied()
+        let mut grants: Vec<Node> = Vec::new();
+        for person in settled(self.lens().persons(*number, None)) {
+            grants.extend(settled(self.lens().live_grants(person)));
+        }
+        grants.into_iter().min_by(|a, b| self.facts.seniority(*a, *b))
     }
 
-    /// All owners, by the seniority of their grants.
+    /// Whether a close counts: the workspace is read only (Rule R36).
+    pub fn closed(&self) -> bool {
+        settled(self.lens().closed(None))
+    }
+
+    /// The live devices of a person, itself first if it is one; whatever the person's role.
+    pub fn devices(&self, person: &Author) -> Vec<Author> {
+        let Some(number) = self.facts.author_numbers.get(person) else { return Vec::new() };
+        let mut devices: Vec<u32> = self.facts.devices_of(*number).into_iter().collect();
+        devices.sort_by_key(|d| (d != number, *d));
+        devices.retain(|d| settled(self.lens().device_alive(*number, *d, None)));
+        devices.into_iter().map(|d| self.facts.authors[d as usize]).collect()
+    }
+
+    /// By what a device acts for a person: none if it does not, none inside as its first device, else by an add.
+    pub fn standing_add(&self, person: &Author, device: &Author) -> Option<Option<Node>> {
+        let number = |author: &Author| self.facts.author_numbers.get(author).copied();
+        settled(self.lens().standing_add(number(person)?, number(device)?, None))
+    }
+
+    /// Everybody for whom some structural add, valid or not, named a device.
+    pub fn persons_with_devices(&self) -> Vec<Author> {
+        let adds = self.facts.structural_adds.values().flatten();
+        let mut persons: Vec<u32> = adds.filter_map(|a| self.facts.deed_at(*a).person).collect();
+        persons.sort_unstable();
+        persons.dedup();
+        persons.into_iter().map(|p| self.facts.authors[p as usize]).collect()
+    }
+
+    /// All owners as persons, by the seniority of their grants.
     pub fn owners(&self) -> Vec<Author> {
         let mut owners: Vec<Member> = self.members().into_iter().filter(|m| m.role == Role::Owner).collect();
         owners.sort_by(|a, b| self.facts.seniority(a.grant, b.grant));
-        owners.into_iter().map(|m| m.author).collect()
+        let mut persons: Vec<Author> = Vec::new();
+        for owner in owners {
+            if !persons.contains(&owner.person) {
+                persons.push(owner.person);
+            }
+        }
+        persons
     }
 
-    /// Everybody whose role is at least viewer, in the order in which they were first heard of.
+    /// Every device whose role is at least viewer, in the order in which they were first heard of.
     pub fn members(&self) -> Vec<Member> {
         (0..self.facts.authors.len() as u32).filter_map(|n| self.member(n)).collect()
     }
@@ -143,18 +182,19 @@ impl Judge {
     fn member(&self, number: u32) -> Option<Member> {
         let author = self.facts.authors[number as usize];
         let lens = self.lens();
-        let role = settled(lens.role(number, None));
-        if role == Role::None {
-            return None;
-        }
+        let persons = settled(lens.persons(number, None)).into_iter();
+        // Who acts for several persons is shown for the one that may most, and of equals for oneself.
+        let best = persons.map(|p| (settled(lens.person_role(p, None)), p == number, p)).max();
+        let (role, _, number) = best.filter(|(role, ..)| *role > Role::None)?;
+        let person = self.facts.authors[number as usize];
         let live = settled(lens.live_grants(number));
         if let Some(grant) = live.first() {
-            return Some(Member { author, role, grant: *grant });
+            return Some(Member { author, person, role, grant: *grant });
         }
         let standing = settled(lens.standing(number, None));
         let granted = standing.iter().filter(|g| g.kind == DeedKind::SetRole).min_by_key(|g| g.role);
         let grant = granted.or_else(|| standing.iter().max_by_key(|g| g.role))?;
-        Some(Member { author, role, grant: grant.node })
+        Some(Member { author, person, role, grant: grant.node })
     }
 
     /// What is known of a link; none if the op is no invite.
@@ -168,7 +208,7 @@ impl Judge {
             attester: deed.attester.map(|a| self.facts.authors[a as usize]),
             valid: self.valid(invite),
             issuer_alive: deed.sound && deed.cap.is_some_and(|cap| settled(self.lens().cap_alive(cap, None))),
-            revoked: revocations.iter().any(|r| self.valid(*r)),
+            revoked: revocations.iter().any(|r| self.valid(*r)) || self.closed(),
             used: self.used(invite),
         })
     }

@@ -25,6 +25,10 @@ pub(super) enum Rule {
     R16,
     R16Fork,
     R17,
+    R19,
+    R19Answer,
+    R36,
+    R36Links,
 }
 
 /// Which rule is switched off.
