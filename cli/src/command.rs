@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments into one verb of the engine, its answer onto the screen.
 
+pub(crate) mod device;
 pub(crate) mod doctor;
 pub(crate) mod edge;
 pub(crate) mod history;

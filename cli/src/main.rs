@@ -84,6 +84,9 @@ enum Command {
     /// An owner's key kept offline.
     #[command(subcommand)]
     Recovery(command::recovery::Verb),
+    /// Several devices of your own in a workspace.
+    #[command(subcommand)]
+    Device(command::device::Verb),
     /// Invitations to a workspace.
     #[command(subcommand)]
     Invite(command::invite::Verb),
@@ -140,6 +143,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::History(history) => command::history::run(&context, history).await,
         Command::Member(verb) => command::member::run(&context, verb).await,
         Command::Recovery(verb) => command::recovery::run(&context, verb).await,
+        Command::Device(verb) => command::device::run(&context, verb).await,
         Command::Invite(verb) => command::invite::run(&context, verb).await,
         Command::Join(join) => command::join::run(&context, join).await,
         Command::Pipeline(verb) => command::pipeline::run(&context, verb).await,

@@ -3,6 +3,7 @@
 //! `verbs` answers calls, `network` what peers send, `joins` brings this device into workspaces, `people` shows who is
 //! there, `secrecy` has the keys follow the members. Deliberately absent: rules (they are the replica's) and SQL.
 
+mod devices;
 mod joins;
 mod mail;
 mod network;
@@ -120,6 +121,7 @@ pub(crate) struct Actor {
     joins: Vec<PendingJoin>,
     recoveries: BTreeMap<WorkspaceId, Recovering>,
     mail: mail::Mail,
+    device_joins: Vec<devices::PendingDevice>,
     listening: Vec<Multiaddr>,
     /// Relays in use beside those of the options.
     kept_relays: Vec<Multiaddr>,
@@ -158,6 +160,7 @@ impl Actor {
             joins: Vec::new(),
             recoveries: BTreeMap::new(),
             mail: mail::Mail::default(),
+            device_joins: Vec::new(),
             listening: Vec::new(),
             kept_relays: ways::kept_relays(&store),
             circuits: BTreeMap::new(),
@@ -519,6 +522,7 @@ impl Actor {
         self.tick_mail(now);
         self.tick_joins(now);
         self.tick_recoveries(now);
+        self.tick_devices(now);
     }
 
     /// Keeps the list's row in step with the document's title.
@@ -592,6 +596,9 @@ impl Actor {
         if let Some(version) = self.room(id)?.space.replica.newer_version().filter(|_| least == Role::Editor) {
             let error = AuthorError::Newer(version);
             return Err(ApiError::new(error.code(), error.to_string()));
+        }
+        if least == Role::Editor && self.room(id)?.space.replica.judge().closed() {
+            return Err(ApiError::new(AuthorError::Closed.code(), AuthorError::Closed.to_string()));
         }
         if role >= least {
             return Ok(());

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// All verbs, in the order of `docs/api.md`; no other is carried out.
-pub const VERBS: [&str; 58] = [
+pub const VERBS: [&str; 63] = [
     "profile.show",
     "profile.set",
     "doctor",
@@ -30,11 +30,16 @@ pub const VERBS: [&str; 58] = [
     "workspace.presence",
     "workspace.online",
     "workspace.rotate",
+    "workspace.close",
     "member.role",
     "member.remove",
     "member.transfer",
     "recovery.create",
     "recovery.use",
+    "device.add",
+    "device.accept",
+    "device.list",
+    "device.remove",
     "version.create",
     "version.list",
     "version.show",

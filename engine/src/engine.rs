@@ -109,7 +109,7 @@ impl Engine {
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, ApiError> {
         let wait = params.get("wait_ms").and_then(Value::as_u64).map(Duration::from_millis);
         match (method, wait) {
-            ("join" | "recovery.use", Some(wait)) => self.join_and_wait(method, params, wait).await,
+            ("join" | "device.accept" | "recovery.use", Some(wait)) => self.join_and_wait(method, params, wait).await,
             ("workspace.sync", Some(wait)) => self.sync_and_wait(params, wait).await,
             _ => self.ask(method, params).await,
         }

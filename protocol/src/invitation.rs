@@ -50,6 +50,13 @@ impl Redemption {
             && verify(&invite.key, Purpose::RedeemInvite, &text, &self.invite_signature)
     }
 
+    /// Whether both signatures are right for a device link of `person` with this key (Rule R19).
+    pub fn proves_offer(&self, workspace: &WorkspaceId, person: &DeviceId, key: &DeviceId) -> bool {
+        let text = Self::text(workspace, &crate::device_link::offer_id(person, key), &self.device);
+        verify(&self.device, Purpose::RedeemDevice, &text, &self.device_signature)
+            && verify(key, Purpose::RedeemInvite, &text, &self.invite_signature)
+    }
+
     fn text(workspace: &WorkspaceId, invite: &OpId, device: &DeviceId) -> Vec<u8> {
         [&workspace.0[..], &invite.0, &device.0].concat()
     }
@@ -155,10 +162,7 @@ impl Link {
         w.list(&self.addresses, |w, a| {
             w.str(a);
         });
-        let bytes = Zeroizing::new(w.into_bytes());
-        let check = blake3::hash(&bytes);
-        let whole = Zeroizing::new([&bytes[..], &check.as_bytes()[..4]].concat());
-        Zeroizing::new(format!("{LINK_PREFIX}{}", base64::encode(&whole)))
+        encode_link(LINK_PREFIX, w.into_bytes())
     }
 
     /// Finds, opens and verifies the link in pasted text; text around it is passed over.
@@ -166,19 +170,8 @@ impl Link {
     /// # Errors
     /// `LinkError`, before anything else happens.
     pub fn parse(text: &str) -> Result<Self, LinkError> {
-        if text.len() > MAX_LINK_CHARS {
-            return Err(LinkError::Malformed("it is too long"));
-        }
-        let at = text.find(LINK_PREFIX).ok_or(LinkError::Malformed("it does not begin with omniscope://join#"))?;
-        let rest = &text[at + LINK_PREFIX.len()..];
-        let end = rest.find(|c: char| !base64::is_digit(c)).unwrap_or(rest.len());
-        let whole = Zeroizing::new(base64::decode(&rest[..end]).ok_or(LinkError::Malformed("a character is missing"))?);
-        let split = whole.len().checked_sub(4).ok_or(LinkError::Malformed("it is too short"))?;
-        let (bytes, check) = whole.split_at(split);
-        if blake3::hash(bytes).as_bytes()[..4] != *check {
-            return Err(LinkError::Malformed("some of it is missing or was changed on the way"));
-        }
-        Self::read(bytes).map_err(|e| match e {
+        let bytes = decode_link(LINK_PREFIX, text)?;
+        Self::read(&bytes).map_err(|e| match e {
             CodecError::Unknown { .. } => LinkError::Newer,
             _ => LinkError::Malformed("its parts do not fit together"),
         })?
@@ -213,6 +206,38 @@ impl Link {
         }
         Ok(Ok(Self { op, invite, workspace_name, inviter_name, addresses, secret, names_signature }))
     }
+}
+
+/// A link of some kind as text: base64url of its bytes and of the first four of their hash.
+pub(crate) fn encode_link(prefix: &str, bytes: Vec<u8>) -> Zeroizing<String> {
+    let bytes = Zeroizing::new(bytes);
+    let check = blake3::hash(&bytes);
+    let whole = Zeroizing::new([&bytes[..], &check.as_bytes()[..4]].concat());
+    Zeroizing::new(format!("{prefix}{}", base64::encode(&whole)))
+}
+
+/// The bytes of the link that begins with `prefix` somewhere in pasted text.
+pub(crate) fn decode_link(prefix: &str, text: &str) -> Result<Zeroizing<Vec<u8>>, LinkError> {
+    if text.len() > MAX_LINK_CHARS {
+        return Err(LinkError::Malformed("it is too long"));
+    }
+    let begins = if prefix == LINK_PREFIX {
+        "it does not begin with omniscope://join#"
+    } else {
+        "it does not begin with omniscope://device#"
+    };
+    let at = text.find(prefix).ok_or(LinkError::Malformed(begins))?;
+    let rest = &text[at + prefix.len()..];
+    let end = rest.find(|c: char| !base64::is_digit(c)).unwrap_or(rest.len());
+    let mut whole =
+        Zeroizing::new(base64::decode(&rest[..end]).ok_or(LinkError::Malformed("a character is missing"))?);
+    let split = whole.len().checked_sub(4).ok_or(LinkError::Malformed("it is too short"))?;
+    let (bytes, check) = whole.split_at(split);
+    if blake3::hash(bytes).as_bytes()[..4] != *check {
+        return Err(LinkError::Malformed("some of it is missing or was changed on the way"));
+    }
+    whole.truncate(split);
+    Ok(whole)
 }
 
 fn names_text(invite: &OpId, workspace_name: &str, inviter_name: &str) -> Vec<u8> {

@@ -5,6 +5,7 @@
 
 pub mod causal;
 pub mod codec;
+pub mod device_link;
 #[cfg(feature = "document")]
 pub mod gate;
 pub mod identity;

@@ -106,6 +106,13 @@ pub enum Body {
     KeyShare(KeyShare),
     /// Says that a key lies sealed for whoever redeems an invite, at its attester.
     Deposit { invite: OpId, key: KeyId },
+    /// Makes the device of `redemption` one of `person` (Rule R19): `under` is the add that made the author one, none for
+    /// the first device; `key` is the public half of the link's key.
+    AddDevice { person: DeviceId, under: Option<OpId>, key: DeviceId, redemption: Redemption },
+    /// Ends a device of the author's person.
+    RemoveDevice { device: DeviceId, under: Option<OpId> },
+    /// Closes the workspace (Rule R36).
+    Close { cap: OpId },
     /// Says nothing; joins heads for an author who has seen more of them than one op may name.
     Join,
     /// Says what only a newer program can read. Kept and passed on; nothing that depends on it is folded (Rule R23).
@@ -249,6 +256,9 @@ impl Body {
             Body::Join => 10,
             Body::KeyShare(_) => KEY_SHARE,
             Body::Deposit { .. } => 12,
+            Body::AddDevice { .. } => 14,
+            Body::RemoveDevice { .. } => 15,
+            Body::Close { .. } => 16,
             Body::Newer { kind, .. } => *kind,
         }
     }
@@ -288,6 +298,20 @@ impl Body {
             Body::Deposit { invite, key } => {
                 w.array(&invite.0).array(&key.0);
             }
+            Body::AddDevice { person, under, key, redemption } => {
+                w.array(&person.0).option(*under, |w, add| {
+                    w.array(&add.0);
+                });
+                redemption.write(w.array(&key.0));
+            }
+            Body::RemoveDevice { device, under } => {
+                w.array(&device.0).option(*under, |w, add| {
+                    w.array(&add.0);
+                });
+            }
+            Body::Close { cap } => {
+                w.array(&cap.0);
+            }
             Body::Newer { rest, .. } => {
                 w.array(rest);
             }
@@ -321,6 +345,17 @@ impl Body {
             10 => Body::Join,
             KEY_SHARE => Body::KeyShare(KeyShare::read(r)?),
             12 => Body::Deposit { invite: OpId(r.array("invite")?), key: KeyId(r.array("key id")?) },
+            14 => Body::AddDevice {
+                person: DeviceId(r.array("person")?),
+                under: r.option("add", |r| Ok(OpId(r.array("add")?)))?,
+                key: DeviceId(r.array("link key")?),
+                redemption: Redemption::read(r)?,
+            },
+            15 => Body::RemoveDevice {
+                device: DeviceId(r.array("device")?),
+                under: r.option("add", |r| Ok(OpId(r.array("add")?)))?,
+            },
+            16 => Body::Close { cap: OpId(r.array("cap")?) },
             other => return Err(CodecError::Unknown { what: "kind of op", value: other.into() }),
         })
     }
@@ -613,6 +648,13 @@ impl Op {
             }
             Body::Edit { adopts, .. } => FactKind::Edit { adopts: adopts.iter().map(|a| a.0).collect() },
             Body::Leave => FactKind::Leave,
+            Body::AddDevice { under, redemption, .. } => {
+                FactKind::AddDevice { subject: redemption.device.0, under: under.map(|add| add.0) }
+            }
+            Body::RemoveDevice { device, under } => {
+                FactKind::RemoveDevice { subject: device.0, under: under.map(|add| add.0) }
+            }
+            Body::Close { cap } => FactKind::Close { cap: Some(cap.0) },
             Body::Open
             | Body::Profile(_)
             | Body::Version(_)

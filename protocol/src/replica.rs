@@ -139,7 +139,10 @@ pub struct Replica {
     sessions: Sessions,
     waiting: Waiting,
     invites: BTreeMap<OpId, Invite>,
+    /// What could make a device's ops plausible: grants, admissions, adds of it as a device.
     grants: BTreeMap<DeviceId, Vec<Node>>,
+    /// For whom each op that adds a device does so.
+    device_adds: BTreeMap<OpId, DeviceId>,
     profiles: BTreeMap<DeviceId, Profile>,
     versions: Vec<(Node, Version)>,
     /// The highest version of each author's ops that cannot be read or that had seen one which cannot.
@@ -175,6 +178,7 @@ impl Replica {
             waiting: Waiting::default(),
             invites: BTreeMap::new(),
             grants: BTreeMap::new(),
+            device_adds: BTreeMap::new(),
             profiles: BTreeMap::new(),
             versions: Vec::new(),
             newer: BTreeMap::new(),
@@ -318,6 +322,15 @@ impl Replica {
                     return Ok(());
                 }
             }
+            Body::AddDevice { person, under, key, redemption } => {
+                let own = match under {
+                    None => *person == op.author,
+                    Some(add) => self.device_adds.get(add) == Some(person),
+                };
+                if !own || !redemption.proves_offer(&self.workspace, person, key) {
+                    return Err(Unacceptable::FalseProof);
+                }
+            }
             // What an attester says in a newer version may be an admission.
             Body::Newer { .. } if op.session == SessionId::NONE && self.attests(&op.author, in_past) => return Ok(()),
             _ => {}
@@ -343,13 +356,18 @@ impl Replica {
             Body::SetRole { subject, role, .. } if *role > Role::None => {
                 self.grants.entry(*subject).or_default().push(node);
             }
-            Body::Admit { redemption, .. } => self.grants.entry(redemption.device).or_default().push(node),
+            Body::Admit { redemption, .. } | Body::AddDevice { redemption, .. } => {
+                self.grants.entry(redemption.device).or_default().push(node);
+            }
             // Of what cannot be judged yet, only who might be a member is noted.
             _ if unread > 0 => {}
             Body::Invite(invite) => {
                 self.invites.insert(op.id, invite.clone());
             }
             _ => {}
+        }
+        if let Body::AddDevice { person, .. } = &op.body {
+            self.device_adds.insert(op.id, *person);
         }
     }
 
@@ -409,7 +427,21 @@ impl Replica {
         self.judge.role(&device.0)
     }
 
-    /// Everybody whose role is at least viewer.
+    /// Whose device it is, by the name of the person's first device; itself if it is nobody else's.
+    pub fn person_of(&self, device: &DeviceId) -> DeviceId {
+        let member = self.members().into_iter().find(|m| m.author == device.0);
+        member.map_or(*device, |m| DeviceId(m.person))
+    }
+
+    /// The add that a device has to name when it adds or removes one (Rule R19): none inside for a first device.
+    ///
+    /// None if it is no live device of the person.
+    pub fn standing_add(&self, person: &DeviceId, device: &DeviceId) -> Option<Option<OpId>> {
+        let add = self.judge.standing_add(&person.0, &device.0)?;
+        Some(add.map(|node| OpId(*self.judge.id(node))))
+    }
+
+    /// Every device whose role is at least viewer.
     pub fn members(&self) -> Vec<Member> {
         self.judge.members()
     }

@@ -42,6 +42,8 @@ pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
 const KEYS: u8 = 16;
 /// The tag of `Request::Deposit`.
 const DEPOSIT: u8 = 17;
+/// The tag of `Request::Device`.
+const DEVICE: u8 = 18;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
 pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
@@ -156,6 +158,8 @@ pub enum Request {
     Keys { workspace: WorkspaceId, keys: Vec<KeyId> },
     /// "Keep this key for whoever redeems this invite, and forget it then." To the attester; answered by a receipt.
     Deposit { workspace: WorkspaceId, invite: OpId, deposit: Deposit },
+    /// "Make me a device of yours by the device link with this key."
+    Device { workspace: WorkspaceId, key: DeviceId, redemption: Redemption },
     /// "Admit me by this invite."
     Join { workspace: WorkspaceId, invite: Arc<[u8]>, redemption: Redemption },
     /// "Keep a mailbox for this workspace." To a relay; answered by a receipt, after commit.
@@ -346,6 +350,10 @@ impl Request {
                 deposit.write(w.u8(DEPOSIT).array(&workspace.0).array(&invite.0));
                 &mut w
             }
+            Request::Device { workspace, key, redemption } => {
+                redemption.write(w.u8(DEVICE).array(&workspace.0).array(&key.0));
+                &mut w
+            }
             Request::Join { workspace, invite, redemption } => {
                 redemption.write(w.u8(3).array(&workspace.0).bytes(invite));
                 &mut w
@@ -372,6 +380,11 @@ impl Request {
             },
             1 => Request::Fetch { workspace, ids: read_ids(&mut r, "ids", MAX_OPS)? },
             2 => Request::Push { workspace, ops: read_ops(&mut r)? },
+            DEVICE => Request::Device {
+                workspace,
+                key: DeviceId(r.array("link key")?),
+                redemption: Redemption::read(&mut r)?,
+            },
             3 => Request::Join {
                 workspace,
                 invite: r.bytes("invite", MAX_OP_BYTES)?.into(),

@@ -77,6 +77,14 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
     let open = Invite { role: Role::Viewer, max_uses: None, attester: None, expires: None, bound_to: None, ..full };
     let invite = OpId([21; 32]);
     let redemption = Redemption::new(&WorkspaceId(W), &invite, &bob(), &link_key());
+    let offer = omniscope_protocol::device_link::offer_id(&alice().id(), &link_key().id());
+    let consent = Redemption::new(&WorkspaceId(W), &offer, &bob(), &link_key());
+    let add = |under| Body::AddDevice {
+        person: alice().id(),
+        under,
+        key: link_key().id(),
+        redemption: consent.clone(),
+    };
     let admit = |proof| Body::Admit { invite, proof, redemption: redemption.clone() };
     let edit = |adopts: &[u8], part| {
         let adopts = adopts.iter().map(|a| OpId([*a; 32])).collect();
@@ -103,6 +111,10 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
         ("version", sign(W, 5, 6, &[], Body::Version(sealed(b"before the review")))),
         ("key_share", sign(W, 5, 9, &[], Body::KeyShare(share))),
         ("deposit", sign(W, 5, 10, &[], Body::Deposit { invite, key: epoch_key(8).id() })),
+        ("add_device", sign(W, 5, 11, &[], add(None))),
+        ("add_device, by a later one", sign(W, 5, 12, &[], add(Some(OpId([22; 32]))))),
+        ("remove_device", sign(W, 5, 13, &[], Body::RemoveDevice { device: bob().id(), under: None })),
+        ("close", sign(W, 5, 14, &[], Body::Close { cap })),
         ("join", sign(W, 5, 7, &[60, 61], Body::Join)),
         ("of a newer version", sign(W, 5, 8, &[60], Body::Newer { version: 9, kind: 250, rest: b"unread".to_vec() })),
     ]
@@ -112,7 +124,7 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
 fn ops_have_the_bytes_that_were_fixed() {
     let ops = ops();
     let kinds: BTreeSet<u8> = ops.iter().map(|(_, op)| op.body.tag()).collect();
-    assert!((0..=12).all(|kind| kinds.contains(&kind)), "every kind is there: {kinds:?}");
+    assert!((0..=12).chain(14..=16).all(|kind| kinds.contains(&kind)), "every kind is there: {kinds:?}");
     let made = ops.iter().map(|(name, op)| json!({"op": name, "id": op.id.to_string(), "bytes": hex(&op.bytes)}));
     let fixed = golden("ops.json", &made.collect());
     for ((name, op), fixed) in ops.iter().zip(fixed.as_array().unwrap()) {
@@ -155,6 +167,7 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("deposit", Request::Deposit { workspace, invite: OpId([21; 32]), deposit: deposit() }),
         ("register", Request::Register { workspace, genesis: Arc::from([1, 2].as_slice()), token: b"token".to_vec() }),
         ("lookup", Request::Lookup { workspace }),
+        ("device", Request::Device { workspace, key: link_key().id(), redemption: redemption.clone() }),
         ("join", Request::Join { workspace, invite: Arc::from([1, 2].as_slice()), redemption }),
     ]
 }

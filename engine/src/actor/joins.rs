@@ -4,6 +4,7 @@
 //! as pending and is tried again whenever somebody is met.
 
 use libp2p::Multiaddr;
+use omniscope_protocol::device_link::DeviceLink;
 use omniscope_protocol::identity::{DeviceId, WorkspaceId};
 use omniscope_protocol::invitation::{Link, Redemption};
 use omniscope_protocol::judge::Role;
@@ -45,6 +46,8 @@ impl Actor {
         for row in self.store.pending_joins().map_err(store_error)? {
             if let Ok(link) = Link::parse(&row.link) {
                 self.begin_join(link);
+            } else if let Ok(link) = DeviceLink::parse(&row.link) {
+                self.begin_device(link);
             }
         }
         Ok(())
@@ -192,7 +195,11 @@ impl Actor {
     }
 
     fn forget_join(&mut self, link: &Link) {
-        let write = Write::DropPendingJoin { link: link.to_text().to_string() };
+        self.forget_pending(link.to_text().to_string());
+    }
+
+    pub(super) fn forget_pending(&mut self, link: String) {
+        let write = Write::DropPendingJoin { link };
         self.store.commit(Batch::one(write), |result| {
             if let Err(error) = result {
                 tracing::warn!(%error, "a finished join is still listed as pending");
@@ -213,7 +220,8 @@ impl Actor {
         let (done, rest): (Vec<_>, Vec<_>) = self.joins.drain(..).partition(|j| j.link.workspace() == *id);
         self.joins = rest;
         let recovered = self.end_recovery(id);
-        if done.is_empty() && !recovered {
+        let device = self.on_device_joined(id);
+        if done.is_empty() && !recovered && !device {
             return;
         }
         for join in done {

@@ -87,6 +87,7 @@ pub(super) enum Sent {
     Push(WorkspaceId),
     Fetch(WorkspaceId),
     Join(WorkspaceId),
+    Device(WorkspaceId),
     Keys,
     Mail(WorkspaceId, Step),
 }
@@ -183,7 +184,7 @@ impl Actor {
     /// A neighbour on the LAN is worth a connection if it is a member, or may be one that somebody admitted.
     fn on_discovered(&mut self, device: DeviceId, addrs: Vec<Multiaddr>) {
         let known = self.rooms.values().any(|r| r.space.replica.was_member(&device));
-        let wanted = self.joins.iter().any(|j| j.wants(&device));
+        let wanted = self.joins.iter().any(|j| j.wants(&device)) || self.device_joins.iter().any(|j| j.wants(&device));
         if (known || wanted || !self.rooms.is_empty()) && !self.peers.contains_key(&device) {
             for addr in addrs {
                 self.command(NetCommand::Dial { addr });
@@ -415,6 +416,10 @@ impl Actor {
             (Sent::Join(workspace), Response::Refused(refusal)) => self.on_join_refused(workspace, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember | Refusal::Removed))
                 if self.show_recovery(&workspace, device) => {}
+            (Sent::Device(workspace), Response::Admitted { .. }) => self.on_device_added(workspace, device),
+            (Sent::Device(workspace), Response::Refused(refusal)) => {
+                self.on_device_refused(workspace, device, refusal)
+            }
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember)) => self.show_admission(workspace, device),
             (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) => {
                 let code = "removed_elsewhere".to_owned();
@@ -511,6 +516,12 @@ impl Actor {
                 self.respond(token, &Response::Refused(Refusal::NotAttester))
             }
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
+            Request::Device { workspace, key, redemption } => {
+                match self.answer_device(workspace, device, &key, &redemption) {
+                    Response::Admitted { .. } => self.owe(workspace, Owed::Admission, token),
+                    other => self.respond(token, &other),
+                }
+            }
             Request::Join { workspace, invite, redemption } => {
                 match self.answer_join(workspace, device, &invite, &redemption) {
                     Response::Admitted { .. } => self.owe(workspace, Owed::Admission, token),

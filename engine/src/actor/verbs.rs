@@ -3,6 +3,7 @@
 //! Each takes a JSON object and gives one; unknown fields are refused, so that a typing error is no silent default.
 //! This file finds the verb; what it does stands under its topic.
 
+mod devices;
 mod doctor;
 mod history;
 mod invitations;
@@ -65,6 +66,7 @@ impl Actor {
             ("relay", verb) => self.call_relay(verb, given),
             ("member", verb) => self.call_member(verb, given),
             ("recovery", verb) => self.call_recovery(verb, given),
+            ("device", verb) => self.call_device(verb, given),
             ("join", "") => {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]

@@ -104,7 +104,18 @@ impl Workspace {
         self.replica.judge().owners().first().map(|a| DeviceId(*a))
     }
 
-    /// Members with roles, in the order in which they were first heard of.
+    /// The persons who are members, each by its first device, in the order in which they were first heard of.
+    pub(crate) fn persons(&self) -> Vec<DeviceId> {
+        let mut persons: Vec<DeviceId> = Vec::new();
+        for member in self.members() {
+            if !persons.contains(&DeviceId(member.person)) {
+                persons.push(DeviceId(member.person));
+            }
+        }
+        persons
+    }
+
+    /// Devices of members with roles, in the order in which they were first heard of.
     pub(crate) fn members(&self) -> Vec<Member> {
         self.replica.members()
     }

@@ -31,6 +31,9 @@ pub enum AuthorError {
     /// Members who may edit use a newer version: the workspace is read only here until this program is updated.
     #[error("this workspace is edited in version {0} of the protocol; update this program to go on editing")]
     Newer(u8),
+    /// An owner closed the workspace (Rule R36).
+    #[error("this workspace is closed: it can be read, and nothing is written any more")]
+    Closed,
     /// The op would be refused by everybody.
     #[error(transparent)]
     Unacceptable(#[from] Unacceptable),
@@ -44,6 +47,7 @@ impl AuthorError {
             Self::NothingKnown => "history_missing",
             Self::NoKey => "no_key",
             Self::Newer(_) => "newer_version",
+            Self::Closed => "workspace_closed",
             Self::Unacceptable(_) => "not_acceptable",
         }
     }
@@ -101,7 +105,7 @@ impl Replica {
             Some(attester) if attester == me => None,
             Some(_) => return Err(Refusal::NotAttester),
             None => {
-                let member = self.judge.members().into_iter().find(|m| m.author == me.0);
+                let member = self.judge.members().into_iter().find(|m| m.author == me.0 && m.person == me.0);
                 Some(member.ok_or(Refusal::NotAttester)?.grant)
             }
         };

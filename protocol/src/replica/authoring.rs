@@ -127,6 +127,9 @@ impl Replica {
         if let Some(version) = self.newer_version().filter(|_| !takes_away) {
             return Err(AuthorError::Newer(version));
         }
+        if self.judge.closed() && matches!(saying, Saying::Edit { .. } | Saying::Plain(Body::Invite(_))) {
+            return Err(AuthorError::Closed);
+        }
         if let Some((tip, _)) = session.tip
             && !self.judge.node(&tip.0).is_some_and(|n| self.sound(n))
         {
@@ -222,7 +225,7 @@ impl Replica {
     fn takes_away(&self, body: &Body) -> bool {
         match body {
             Body::SetRole { subject, role, .. } => *role < self.role(subject),
-            Body::RevokeInvite { .. } | Body::Leave => true,
+            Body::RevokeInvite { .. } | Body::Leave | Body::RemoveDevice { .. } | Body::Close { .. } => true,
             _ => false,
         }
     }

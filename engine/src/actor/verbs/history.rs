@@ -158,6 +158,11 @@ fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
         Body::RevokeInvite { .. } => ("revoked", Value::Null),
         Body::Admit { redemption, .. } => ("joined", json!({"subject": space.person_json(&redemption.device)})),
         Body::Leave => ("left", Value::Null),
+        Body::AddDevice { redemption, .. } => {
+            ("device_added", json!({"subject": space.person_json(&redemption.device)}))
+        }
+        Body::RemoveDevice { device, .. } => ("device_removed", json!({"subject": space.person_json(&device)})),
+        Body::Close { .. } => ("closed", Value::Null),
         Body::Version(_) => {
             let name = text.and_then(|text| String::from_utf8(text).ok());
             ("version", json!({"version": op.id.to_string(), "name": name}))

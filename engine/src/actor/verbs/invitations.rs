@@ -4,6 +4,7 @@ use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::invitation::Link;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Invite};
+use omniscope_protocol::replica::AuthorError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -101,6 +102,9 @@ impl Actor {
     fn create_invite(&mut self, asked: CreateInvite) -> Result<Value, ApiError> {
         let id = self.find(&asked.workspace)?;
         self.require(&id, Role::Owner)?;
+        if self.room(&id)?.space.replica.judge().closed() {
+            return Err(ApiError::new(AuthorError::Closed.code(), AuthorError::Closed.to_string()));
+        }
         let role = match asked.role.as_str() {
             "viewer" => Role::Viewer,
             "editor" => Role::Editor,

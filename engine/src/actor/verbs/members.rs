@@ -50,7 +50,7 @@ impl Actor {
                 let OfMember { workspace, member } = params(given)?;
                 let id = self.find(&workspace)?;
                 let member = self.member(&id, &member)?;
-                if member == self.me {
+                if member == self.person(&id)? {
                     return Err(ApiError::new("not_oneself", "to go yourself, leave the workspace"));
                 }
                 self.set_role(&id, member, Role::None)
@@ -59,21 +59,37 @@ impl Actor {
                 let OfMember { workspace, member } = params(given)?;
                 let id = self.find(&workspace)?;
                 let member = self.member(&id, &member)?;
-                if member == self.me {
+                if member == self.person(&id)? {
                     return Err(ApiError::new("not_oneself", "name somebody else to hand the workspace over to"));
                 }
+                let me = self.first_device(&id)?;
                 self.set_role(&id, member, Role::Owner)?;
-                self.set_role(&id, self.me, Role::Editor)?;
+                self.set_role(&id, me, Role::Editor)?;
                 Ok(json!({"member": member.to_string(), "role": "owner", "you": "editor"}))
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb member.{verb}"))),
         }
     }
 
+    /// Whose device this one is.
+    fn person(&mut self, id: &WorkspaceId) -> Result<DeviceId, ApiError> {
+        let me = self.me;
+        Ok(self.room(id)?.space.replica.person_of(&me))
+    }
+
+    /// This device, if it is its person's first: no other lowers its own person (Rule R19).
+    fn first_device(&mut self, id: &WorkspaceId) -> Result<DeviceId, ApiError> {
+        let me = self.me;
+        if self.person(id)? == me {
+            return Ok(me);
+        }
+        Err(ApiError::new("first_device_only", "only your first device in this workspace can give up your role"))
+    }
+
     /// A member by device id, unique id prefix or unique name.
     fn member(&mut self, id: &WorkspaceId, wanted: &str) -> Result<DeviceId, ApiError> {
         let space = &self.room(id)?.space;
-        let all: Vec<DeviceId> = space.members().iter().map(|m| DeviceId(m.author)).collect();
+        let all = space.persons();
         let named: Vec<DeviceId> = all.iter().copied().filter(|d| space.person(d).0 == wanted).collect();
         let prefixed = |d: &DeviceId| wanted.len() >= 4 && d.to_string().starts_with(wanted);
         let prefixed: Vec<DeviceId> = all.into_iter().filter(prefixed).collect();
@@ -88,13 +104,17 @@ impl Actor {
 
     fn set_role(&mut self, id: &WorkspaceId, subject: DeviceId, role: Role) -> Result<Value, ApiError> {
         self.require(id, Role::Owner)?;
+        let me = self.person(id)?;
+        if role < Role::Owner && subject == me {
+            self.first_device(id)?;
+        }
         let owners = self.room(id)?.space.replica.judge().owners();
         let place = |device: &DeviceId| owners.iter().position(|o| *o == device.0);
-        if role < Role::Owner && subject == self.me && owners.len() < 2 {
+        if role < Role::Owner && subject == me && owners.len() < 2 {
             return Err(ApiError::new("last_owner", "you are the last owner: make somebody else an owner first"));
         }
         // Rule R4: ownership is taken only from a cap that is senior to it. An op that breaks it would count for nothing.
-        if role < Role::Owner && place(&subject) < place(&self.me) && place(&subject).is_some() {
+        if role < Role::Owner && place(&subject) < place(&me) && place(&subject).is_some() {
             let message =
                 "this member's ownership is senior to yours: only a senior owner, or they themselves, can end it";
             return Err(ApiError::new("senior_owner", message));

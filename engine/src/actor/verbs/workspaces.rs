@@ -28,6 +28,7 @@ impl Actor {
             }
             "update" | "rename" => return self.update_workspace(given),
             "delete" => return self.delete_workspace(given),
+            "close" => return self.close_workspace(given),
             _ => {}
         }
         let OfWorkspace { workspace, .. } = params(given)?;
@@ -142,11 +143,18 @@ impl Actor {
 
     fn leave(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
         let me = self.me;
-        match self.room(id)?.space.replica.role(&me) {
+        let replica = &self.room(id)?.space.replica;
+        let (person, closed) = (replica.person_of(&me), replica.judge().closed());
+        match replica.role(&me) {
             Role::None => return Err(ApiError::new("not_member", "you are no member of this workspace")),
+            // The person stays, with its other devices.
+            _ if person != me => {
+                let under = replica.standing_add(&person, &me).flatten();
+                self.say(id, Body::RemoveDevice { device: me, under })?;
+            }
             Role::Owner => {
                 let room = self.room(id)?;
-                if room.space.replica.judge().owners().len() < 2 && room.space.members().len() > 1 {
+                if !closed && room.space.replica.judge().owners().len() < 2 && room.space.persons().len() > 1 {
                     let message = "you are the last owner: make somebody else an owner first";
                     return Err(ApiError::new("last_owner", message));
                 }
@@ -171,6 +179,7 @@ impl Actor {
         let role = room.space.replica.role(&me);
         let status = match room.row.state {
             WorkspaceState::Pending => "pending",
+            WorkspaceState::Member if room.space.replica.judge().closed() => "closed",
             WorkspaceState::Member => "member",
             WorkspaceState::Removed => "removed",
             WorkspaceState::Closed => "closed",
@@ -183,7 +192,7 @@ impl Actor {
             "owner": room.space.owner().map(|o| room.space.person_json(&o)),
             "created": rfc3339(room.space.replica.founded_ms().map_or(room.row.created_ms, |at| at as i64)),
             "updated": rfc3339(room.row.updated_ms),
-            "members": room.space.members().len(),
+            "members": room.space.persons().len(),
             "online": online,
             "status": status,
             "unsent": room.space.replica.unsent(&me),
@@ -197,7 +206,7 @@ impl Actor {
         let (online, idle, away) = self.presence_counts(id);
         let room = self.room(id)?;
         shown["statistics"] = json!({
-            "members": room.space.members().len(),
+            "members": room.space.persons().len(),
             "online": online,
             "idle": idle,
             "away": away,
@@ -217,19 +226,28 @@ impl Actor {
         let seen: BTreeMap<[u8; 32], i64> = self.store.last_seen(&id.0).map_err(store_error)?.into_iter().collect();
         let peers: BTreeMap<DeviceId, i64> = self.peers.iter().map(|(d, p)| (*d, p.heard_ms)).collect();
         let room = self.room(id)?;
-        let member = |m: &omniscope_protocol::judge::Member| {
-            let device = DeviceId(m.author);
-            let mut entry = room.space.person_json(&device);
-            let here = present.iter().find(|p| p["device"] == entry["device"]);
-            let last = peers.get(&device).copied().into_iter().chain(seen.get(&device.0).copied()).max();
-            entry["role"] = json!(role_name(m.role));
-            entry["joined"] = json!(rfc3339(room.space.replica.time_ms(m.grant) as i64));
-            entry["last_seen"] = json!(if device == me { Some(rfc3339(unix_ms())) } else { last.map(rfc3339) });
-            entry["you"] = json!(device == me);
-            entry["status"] = here.map_or(json!("offline"), |p| p["status"].clone());
+        let all = room.space.members();
+        let member = |person: DeviceId| {
+            let devices: Vec<_> = all.iter().filter(|m| m.person == person.0).collect();
+            let mut entry = room.space.person_json(&person);
+            let ids: Vec<String> = devices.iter().map(|m| DeviceId(m.author).to_string()).collect();
+            let of = |p: &&Value| p["device"].as_str().is_some_and(|d| ids.iter().any(|id| id == d));
+            let last = |m: &&omniscope_protocol::judge::Member| {
+                let device = DeviceId(m.author);
+                peers.get(&device).copied().into_iter().chain(seen.get(&device.0).copied()).max()
+            };
+            let you = devices.iter().any(|m| m.author == me.0);
+            let last = devices.iter().filter_map(last).max();
+            let first = devices.first();
+            entry["role"] = json!(first.map(|m| role_name(m.role)));
+            entry["joined"] = json!(first.map(|m| rfc3339(room.space.replica.time_ms(m.grant) as i64)));
+            entry["last_seen"] = json!(if you { Some(rfc3339(unix_ms())) } else { last.map(rfc3339) });
+            entry["you"] = json!(you);
+            entry["status"] = present.iter().find(of).map_or(json!("offline"), |p| p["status"].clone());
+            entry["devices"] = json!(ids);
             entry
         };
-        let members: Vec<Value> = room.space.members().iter().map(member).collect();
+        let members: Vec<Value> = room.space.persons().into_iter().map(member).collect();
         Ok(json!({"members": members}))
     }
 
