@@ -229,8 +229,7 @@ pub(crate) fn decode_link(prefix: &str, text: &str) -> Result<Zeroizing<Vec<u8>>
     let at = text.find(prefix).ok_or(LinkError::Malformed(begins))?;
     let rest = &text[at + prefix.len()..];
     let end = rest.find(|c: char| !base64::is_digit(c)).unwrap_or(rest.len());
-    let mut whole =
-        Zeroizing::new(base64::decode(&rest[..end]).ok_or(LinkError::Malformed("a character is missing"))?);
+    let mut whole = Zeroizing::new(base64::decode(&rest[..end]).ok_or(LinkError::Malformed("a character is missing"))?);
     let split = whole.len().checked_sub(4).ok_or(LinkError::Malformed("it is too short"))?;
     let (bytes, check) = whole.split_at(split);
     if blake3::hash(bytes).as_bytes()[..4] != *check {

@@ -132,7 +132,8 @@ impl Judge {
     fn may_edit(&mut self, node: Node) -> bool {
         let op = *self.facts.op(node);
         // Rule R36: what had seen the workspace closed changes nothing.
-        if !self.facts.closes.is_empty() && !self.facts.off(Rule::R36) && self.ask_past(node, |lens| lens.closed(None)) {
+        if !self.facts.closes.is_empty() && !self.facts.off(Rule::R36) && self.ask_past(node, |lens| lens.closed(None))
+        {
             return false;
         }
         let before = |dep: &Node| {

@@ -7,6 +7,7 @@ mod canary;
 mod cli;
 mod corruption;
 mod demo;
+mod devices;
 mod disk_full;
 mod fuzz;
 mod garbage_engine;

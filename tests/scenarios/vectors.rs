@@ -79,12 +79,8 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
     let redemption = Redemption::new(&WorkspaceId(W), &invite, &bob(), &link_key());
     let offer = omniscope_protocol::device_link::offer_id(&alice().id(), &link_key().id());
     let consent = Redemption::new(&WorkspaceId(W), &offer, &bob(), &link_key());
-    let add = |under| Body::AddDevice {
-        person: alice().id(),
-        under,
-        key: link_key().id(),
-        redemption: consent.clone(),
-    };
+    let add =
+        |under| Body::AddDevice { person: alice().id(), under, key: link_key().id(), redemption: consent.clone() };
     let admit = |proof| Body::Admit { invite, proof, redemption: redemption.clone() };
     let edit = |adopts: &[u8], part| {
         let adopts = adopts.iter().map(|a| OpId([*a; 32])).collect();

@@ -34,6 +34,13 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
     },
+    /// Close the workspace for everybody: it can be read, and nothing is written or joined any more. Asks for the name.
+    Close {
+        workspace: String,
+        /// The workspace's name, in place of the question.
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
     /// Make a new key for all that is written from now on.
     Rotate { workspace: String },
     /// Leave a workspace; the copy on this device stays.
@@ -98,7 +105,16 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
             let params = json!({"workspace": workspace, "description": description});
             context.show("workspace.update", params, |w| line(&word(&w["description"]))).await
         }
-        Verb::Delete { workspace, confirm } => delete(context, workspace, confirm).await,
+        Verb::Delete { workspace, confirm } => {
+            let confirm = confirmed(context, &workspace, confirm, |name| format!("removes {name} from this computer"));
+            let params = json!({"workspace": workspace, "confirm": confirm.await?});
+            context.show("workspace.delete", params, |_| line("Removed from this computer.")).await
+        }
+        Verb::Close { workspace, confirm } => {
+            let confirm = confirmed(context, &workspace, confirm, |name| format!("closes {name} for everybody"));
+            let params = json!({"workspace": workspace, "confirm": confirm.await?});
+            context.show("workspace.close", params, |_| line("Closed. Everybody can read it on.")).await
+        }
         Verb::Rotate { workspace } => {
             context.show("workspace.rotate", of(workspace), |_| line("a new key is in use")).await
         }
@@ -134,22 +150,26 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
     }
 }
 
-async fn delete(context: &Context, workspace: String, confirm: Option<String>) -> Result<ExitCode, Failure> {
-    let confirm = match confirm {
-        Some(name) => name,
+/// The workspace's name as it was given, or typed once more by who was asked.
+async fn confirmed(
+    context: &Context,
+    workspace: &str,
+    given: Option<String>,
+    what: impl Fn(&str) -> String,
+) -> Result<String, Failure> {
+    match given {
+        Some(name) => Ok(name),
         None if std::io::stdin().is_terminal() => {
             let shown = context.call("workspace.show", json!({"workspace": workspace})).await?;
-            eprint!("This removes {} from this computer. Type its name to go on: ", word(&shown["name"]));
+            eprint!("This {}. Type its name to go on: ", what(&word(&shown["name"])));
             // Only the question is lost when stderr is closed.
             let _ = std::io::stderr().flush();
             let mut name = String::new();
             std::io::stdin().read_line(&mut name).map_err(|e| Failure::machine("read the answer", e))?;
-            name.trim_end_matches(['\r', '\n']).to_owned()
+            Ok(name.trim_end_matches(['\r', '\n']).to_owned())
         }
-        None => return Err(Failure::usage("expected --confirm NAME with the workspace's name")),
-    };
-    let params = json!({"workspace": workspace, "confirm": confirm});
-    context.show("workspace.delete", params, |_| line("Removed from this computer.")).await
+        None => Err(Failure::usage("expected --confirm NAME with the workspace's name")),
+    }
 }
 
 async fn sync(context: &Context, workspace: String, wait: f64, network: &Network) -> Result<ExitCode, Failure> {

@@ -417,9 +417,7 @@ impl Actor {
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember | Refusal::Removed))
                 if self.show_recovery(&workspace, device) => {}
             (Sent::Device(workspace), Response::Admitted { .. }) => self.on_device_added(workspace, device),
-            (Sent::Device(workspace), Response::Refused(refusal)) => {
-                self.on_device_refused(workspace, device, refusal)
-            }
+            (Sent::Device(workspace), Response::Refused(refusal)) => self.on_device_refused(workspace, device, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember)) => self.show_admission(workspace, device),
             (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) => {
                 let code = "removed_elsewhere".to_owned();
@@ -470,7 +468,10 @@ impl Actor {
         let me = self.me;
         let Some(room) = self.rooms.get(&id) else { return };
         let Some(grant) = room.space.replica.members().into_iter().find(|m| m.author == me.0) else { return };
-        let grant = OpId(*room.space.replica.judge().id(grant.grant));
+        let replica = &room.space.replica;
+        // A later device of a person is let in by the op that added it.
+        let add = replica.standing_add(&DeviceId(grant.person), &me).flatten();
+        let grant = add.unwrap_or_else(|| OpId(*replica.judge().id(grant.grant)));
         let ops = room.space.op_bytes(&self.store, &[grant]);
         self.request(device, Sent::Push(id), &Request::Push { workspace: id, ops });
     }

@@ -137,9 +137,10 @@ impl Names {
             "add_device" => {
                 FactKind::AddDevice { subject: self.author(&text(op, "subject")?), under: optional(op, "under", id)? }
             }
-            "remove_device" => {
-                FactKind::RemoveDevice { subject: self.author(&text(op, "subject")?), under: optional(op, "under", id)? }
-            }
+            "remove_device" => FactKind::RemoveDevice {
+                subject: self.author(&text(op, "subject")?),
+                under: optional(op, "under", id)?,
+            },
             "close" => FactKind::Close { cap: cap()? },
             "plain" => FactKind::Plain,
             other => return Err(format!("unknown kind {other:?}")),

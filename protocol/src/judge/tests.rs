@@ -3,6 +3,7 @@
 //! Against the reference model the judge is compared elsewhere (`tests/scenarios/judge_model.rs` of the workspace).
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod devices;
 mod invariants;
 mod world;
 
