@@ -68,6 +68,13 @@ fn world(ops: &[Op], numbers: &BTreeMap<[u8; 32], usize>) -> Value {
                 json!({"kind": "edit", "adopts": adopts.iter().map(&number).collect::<Vec<_>>()})
             }
             FactKind::Leave => json!({"kind": "leave"}),
+            FactKind::AddDevice { subject, under } => {
+                json!({"kind": "add_device", "subject": name(&subject), "under": under.map(|a| number(&a))})
+            }
+            FactKind::RemoveDevice { subject, under } => {
+                json!({"kind": "remove_device", "subject": name(&subject), "under": under.map(|a| number(&a))})
+            }
+            FactKind::Close { cap } => json!({"kind": "close", "cap": cap.map(|c| number(&c))}),
             FactKind::Plain => json!({"kind": "plain"}),
         };
         entry["id"] = json!(number(&fact.id));
@@ -97,7 +104,7 @@ fn verdict(replica: &Replica, numbers: &BTreeMap<[u8; 32], usize>) -> Value {
 
 /// The model's verdicts of worlds, one a line.
 fn ask_the_model(worlds: &str) -> Vec<Value> {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("model/authority_leave.py");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("model/authority_devices.py");
     let mut model = Command::new("python3")
         .arg(script)
         .arg("judge")
