@@ -177,6 +177,8 @@ impl Mailbox {
                 let asked = Registration { workspace, genesis: &genesis, token: &token };
                 self.on_register(from, ticket, &asked, now_ms, store, out);
             }
+            // A device link is answered by the device that made it.
+            Request::Device { .. } => refuse(out, Refusal::NotAttester),
             // Who could seal them is a member; a relay holds no key.
             Request::Keys { .. } => refuse(out, Refusal::NotMember),
             Request::Deposit { workspace, invite, deposit } => {

@@ -26,7 +26,7 @@ pub(crate) struct Gauges {
 /// The counters and gauges of one relay.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: [AtomicU64; 8],
+    requests: [AtomicU64; 9],
     refusals: [AtomicU64; REFUSALS],
     codes: [std::sync::OnceLock<&'static str>; REFUSALS],
     reservations: [AtomicU64; 2],
@@ -36,7 +36,7 @@ pub struct Metrics {
     gauges: [AtomicU64; 8],
 }
 
-const REQUESTS: [&str; 8] = ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit"];
+const REQUESTS: [&str; 9] = ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device"];
 const GAUGES: [(&str, &str); 8] = [
     ("peers", "Devices connected."),
     ("connections", "Connections open."),
@@ -59,6 +59,7 @@ impl Metrics {
             Request::Lookup { .. } => 5,
             Request::Keys { .. } => 6,
             Request::Deposit { .. } => 7,
+            Request::Device { .. } => 8,
         };
         self.requests[kind].fetch_add(1, Relaxed);
     }

@@ -351,7 +351,8 @@ impl Actor {
             // It has not heard of this device's admission yet.
             (Step::Sync, Refusal::NotMember) => {
                 let Some(grant) = replica.members().into_iter().find(|m| m.author == me.0) else { return };
-                let grant = OpId(*replica.judge().id(grant.grant));
+                let add = replica.standing_add(&DeviceId(grant.person), &me).flatten();
+                let grant = add.unwrap_or_else(|| OpId(*replica.judge().id(grant.grant)));
                 let ops = room.space.op_bytes(&self.store, &[grant]);
                 self.send_mail(relay, id, Step::Push, &Request::Push { workspace: id, ops });
             }

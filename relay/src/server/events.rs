@@ -136,6 +136,7 @@ impl Driver {
             | Request::Register { workspace, .. }
             | Request::Keys { workspace, .. }
             | Request::Deposit { workspace, .. }
+            | Request::Device { workspace, .. }
             | Request::Lookup { workspace } => *workspace,
         };
         let job = Job { from, ticket, request, _incoming: incoming };
