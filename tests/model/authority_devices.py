@@ -380,9 +380,10 @@ def check(seed):
             if not own:
                 assert k.device_alive(person, person, None), (seed, "locked out", person)
                 seen["answered"] += 1
-    # After a valid close in sight nothing is written, and no link lets anybody in.
+    # After a close that counted already by its own past nothing is written, and no link lets anybody in. (One by a device
+    # whose removal is answered later counts from then on only.)
     for c in [c for c in j.closes if j.valid(c)]:
-        for name in everybody:
+        for name in everybody if h.rules(h, h.past[c.id] | {c.id}).valid(c) else []:
             op = Op(ids(), name, "edit", (c.id,))
             assert op.id not in h.extended([op]).judge().accepted(), (seed, "written after closing")
         for ops in j.admits.values():
