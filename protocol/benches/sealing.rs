@@ -1,6 +1,8 @@
 //! What secrecy costs: signatures, payloads, seals, and a new key for all members of a workspace.
 #![allow(clippy::unwrap_used, reason = "benches")]
 
+use std::time::Duration;
+
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use omniscope_protocol::identity::{DeviceKey, OpId, Purpose, WorkspaceId, verify};
 use omniscope_protocol::judge::Role;
@@ -69,25 +71,31 @@ fn workspace_of(members: u32) -> (Replica, LocalSession) {
 /// A new key for everybody, as after a removal: made and sealed by one, and taken out of the log by another.
 fn rotation(c: &mut Criterion) {
     let mut group = c.benchmark_group("rotation");
-    group.sample_size(10);
+    group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
     for members in [10, 100, 1_000] {
         let founder = key(0);
-        let (mut replica, mut session) = workspace_of(members);
         let mut last = None;
         group.bench_function(BenchmarkId::new("share a new key, members", members), |b| {
-            b.iter(|| {
-                let mut out = Vec::new();
-                replica.share_keys(&founder, &mut session, true, 0, &mut out).unwrap();
-                last = out.pop();
-            });
+            b.iter_batched(
+                || workspace_of(members),
+                |(mut replica, mut session)| {
+                    let mut out = Vec::new();
+                    replica.share_keys(&founder, &mut session, true, 0, &mut out).unwrap();
+                    last = Some((replica.workspace(), out.pop()));
+                    replica
+                },
+                BatchSize::PerIteration,
+            );
         });
-        let Some(Output::Persist(share)) = last else { panic!("a share was signed last, found {last:?}") };
+        let Some((workspace, Some(Output::Persist(share)))) = last else {
+            panic!("a share was signed last, found {last:?}")
+        };
         println!("the share for {members} members: {} bytes", share.bytes.len());
         let Body::KeyShare(content) = &share.body else { panic!("it is a share") };
         group.bench_function(BenchmarkId::new("learn it, members", members), |b| {
             let member = key(1);
             b.iter_batched(
-                || Replica::for_device(replica.workspace(), &member),
+                || Replica::for_device(workspace, &member),
                 |mut other| {
                     other.learn(content);
                     assert!(other.has_key(&content.key));
