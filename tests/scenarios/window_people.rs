@@ -159,7 +159,7 @@ async fn a_window_that_is_killed_opens_where_one_was_and_removed_room_is_given_b
         "document.querySelector('[data-testid=\"status-line\"]').innerText.includes('Saved on this computer')",
     )
     .await;
-    ana.crash().await;
+    ana.crash();
 
     let ana = Window::open(&setup).await;
     assert_eq!(nodes_labelled(&ana, "Last words").await, trim);

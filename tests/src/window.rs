@@ -211,21 +211,36 @@ impl Window {
         window
     }
 
-    /// Ends the window's process at once, as a crash or a power cut does.
-    pub async fn crash(self) {
-        let mut found = 0;
+    /// The window's process and those of its web view.
+    pub fn processes(&self) -> Vec<u32> {
+        let mut own = Vec::new();
+        let mut parents = Vec::new();
         for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else { continue };
             let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).into_owned();
             let words: Vec<&str> = line.split('\0').collect();
-            let its = words.iter().any(|w| Path::new(w) == self.dir) && words[0].ends_with("omniscope-desktop");
-            if its {
-                let pid = process.file_name().to_string_lossy().into_owned();
-                assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
-                found += 1;
+            if words.iter().any(|w| Path::new(w) == self.dir) && words[0].ends_with("omniscope-desktop") {
+                own.push(pid);
             }
+            let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
+            parents.extend(parent.map(|parent| (pid, parent)));
         }
-        assert_eq!(found, 1, "{}: the window's process is found", self.name);
+        let mut at = 0;
+        while at < own.len() {
+            let children = parents.iter().filter(|(_, parent)| *parent == own[at]).map(|(pid, _)| *pid);
+            own.extend(children.collect::<Vec<_>>());
+            at += 1;
+        }
+        own
+    }
+
+    /// Ends the window's process at once, as a crash or a power cut does.
+    pub fn crash(self) {
+        let processes = self.processes();
+        let pid = processes.first().unwrap_or_else(|| panic!("{}: the window's process is found", self.name));
+        assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
     }
 
     /// Chooses an option of a select.

@@ -86,8 +86,11 @@ async fn together(ana: &mut Window, ben: &mut Window, folder: &Path) {
     ben.move_pointer(&[(at.0 - 90.0, at.1 + 60.0), (at.0 - 60.0, at.1 + 90.0)], false).await;
     select(ana, "Trim adapters").await;
     ana.click(".cm-content").await;
-    ana.type_text("Adapters of the second batch differ: see the plate layout.").await;
+    ana.press(&['\u{E009}', '\u{E010}']).await;
+    ana.type_text("\n\nAdapters of the second batch differ: see the plate layout.").await;
     ana.until("Ben's pointer", "document.querySelector('.cursor') !== null").await;
+    let even = "document.querySelector('[data-testid=\"status-line\"]').innerText.includes('have everything')";
+    ana.until("everybody has it", even).await;
     keep(ana, folder, "together").await;
     ana.press(&['\u{E009}', 's']).await;
     ana.until("a version", "document.body.innerText.includes('saved')").await;

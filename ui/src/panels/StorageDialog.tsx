@@ -25,7 +25,7 @@ export function StorageDialog({ onClose }: { onClose: () => void }) {
   const list = [...(data?.workspaces ?? [])].sort((a, b) => b.bytes - a.bytes);
   const largest = Math.max(1, ...list.map((one) => one.bytes));
   return (
-    <Dialog open onClose={onClose} title={t.title} text={t.text} width={520} closeLabel={text.close} testId="storage-dialog" footer={<Button kind="primary" disabled={!data || busy} data-testid="storage-compact" onClick={compact}>{busy ? t.compacting : t.compact}</Button>}>
+    <Dialog open onClose={onClose} title={t.title} text={t.text} width={520} closeLabel={text.close} testId="storage-dialog" footer={<Button kind="primary" disabled={!data?.free || busy} data-testid="storage-compact" onClick={compact}>{busy ? t.compacting : t.compact}</Button>}>
       {error && <Callout tone="danger">{error}</Callout>}
       {data && (
         <dl className="facts">
