@@ -75,6 +75,7 @@ async fn forward(front: Arc<UdpSocket>, target: SocketAddr, wire: Wire, seed: u6
     loop {
         // An error is about an earlier packet to somebody who has gone.
         let Ok((length, from)) = front.recv_from(&mut buffer).await else { continue };
+        #[allow(clippy::map_entry, reason = "a socket is awaited in between")]
         if !senders.contains_key(&from) {
             let back = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
             back.connect(target).await.unwrap();

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p::Multiaddr;
-use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, KeyId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::Body;
 use omniscope_protocol::wire::{Deposit, MAX_PUSH_BYTES, Refusal, Request, Response};
 use serde_json::{Map, Value, json};
 
@@ -83,6 +84,8 @@ pub(super) struct Mail {
     urgent: BTreeSet<WorkspaceId>,
     /// Keys that are to lie at the attester of an invite.
     deposits: BTreeMap<OpId, (WorkspaceId, DeviceId, Deposit)>,
+    /// Which key lies there for an invite, as the relay said since the start.
+    laid: BTreeMap<OpId, KeyId>,
     look_due: u64,
 }
 
@@ -108,6 +111,10 @@ impl Actor {
         self.mail.met.entry(device).or_default();
         self.mail.look_due = 0;
         self.knock();
+        // What was to lie there may not have come through before.
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            self.renew_deposits(&id);
+        }
     }
 
     pub(super) fn on_relay_gone(&mut self, device: &DeviceId) {
@@ -263,8 +270,10 @@ impl Actor {
             Step::Knock => return self.on_knocked(id, response),
             Step::Lookup => return self.on_found(response),
             Step::Deposit(invite) => {
-                if matches!(response, Some(Response::Receipt { .. })) {
-                    self.mail.deposits.remove(&invite);
+                if matches!(response, Some(Response::Receipt { .. }))
+                    && let Some((_, _, deposit)) = self.mail.deposits.remove(&invite)
+                {
+                    self.mail.laid.insert(invite, deposit.key);
                 }
                 return;
             }
@@ -423,13 +432,16 @@ impl Actor {
         let Some(of) = replica.invites().get(&invite).map(|invite| invite.key) else { return Ok(()) };
         let Some(key) = replica.epoch_key() else { return Ok(()) };
         let Some(seal) = key.seal_to(&id, &of, &entropy) else { return Ok(()) };
-        self.say(&id, omniscope_protocol::op::Body::Deposit { invite, key: key.id() })?;
+        if replica.is_deposited(&invite) != Some(true) {
+            self.say(&id, Body::Deposit { invite, key: key.id() })?;
+        }
         self.mail.deposits.insert(invite, (id, relay, Deposit { key: key.id(), seal: seal.bytes }));
         self.mail.look_due = 0;
         Ok(())
     }
 
-    /// After a new epoch began: its key, too, shall lie at the relays that attest this device's open links.
+    /// The present key shall lie at the relays that attest this device's open links: after a new epoch began, and after a
+    /// restart, for what was under way is not kept.
     pub(super) fn renew_deposits(&mut self, id: &WorkspaceId) {
         let me = self.me;
         let Some(room) = self.rooms.get(id) else { return };
@@ -437,7 +449,8 @@ impl Actor {
         let open = replica.invites().iter().filter_map(|(invite, asked)| {
             let relay = asked.attester.filter(|a| replica.role(a) == Role::None)?;
             let state = replica.judge().invite_state(replica.judge().node(&invite.0)?)?;
-            let due = state.open() && state.issuer == me.0 && replica.is_deposited(invite) == Some(false);
+            let lies = replica.epoch().is_none_or(|key| self.mail.laid.get(invite) == Some(&key));
+            let due = state.open() && state.issuer == me.0 && !lies;
             due.then_some((*invite, relay))
         });
         for (invite, relay) in open.collect::<Vec<_>>() {

@@ -33,6 +33,7 @@ impl std::fmt::Debug for LocalSession {
 }
 
 /// What is to be said: an op's body before its payload is sealed.
+#[allow(clippy::large_enum_variant, reason = "sayings are consumed at once")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Saying {
     /// A change of the document by a v1 update.
