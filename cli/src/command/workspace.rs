@@ -176,7 +176,10 @@ async fn sync(context: &Context, workspace: String, wait: f64, network: &Network
     let params = json!({"workspace": workspace, "wait_ms": wait_ms(wait)?});
     let report = context.call_with(Some(network), "workspace.sync", params).await?;
     context.print(&report, |report| {
+        let relays = report["relays"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let kept = relays.iter().any(|r| r["state"] == "kept" && r["behind"] == 0);
         line(match report["converged"].as_bool() {
+            None if kept => "No member was reached; a relay has everything.",
             None => "Nobody was reached.",
             Some(true) => "In step with everybody reached.",
             Some(false) => "Not in step yet.",
