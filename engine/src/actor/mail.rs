@@ -302,7 +302,9 @@ impl Actor {
                 let before = self.post(&relay, &id).and_then(|post| post.heads.clone());
                 let moved = before.as_ref() != Some(&heads);
                 self.note_mail(relay, &id, heads);
-                if moved {
+                if self.recoveries.contains_key(&id) {
+                    self.sync_mail_at(&relay, &id, now);
+                } else if moved {
                     self.push_mail(relay, &id);
                 }
             }
@@ -356,6 +358,10 @@ impl Actor {
                 let token = token.unwrap_or_default().into_bytes();
                 let request = Request::Register { workspace: id, genesis, token };
                 self.send_mail(relay, id, Step::Register, &request);
+            }
+            (Step::Sync, Refusal::NotMember | Refusal::Removed) if self.recoveries.contains_key(&id) => {
+                let ops = self.recovery_ops(&id).unwrap_or_default();
+                self.send_mail(relay, id, Step::Push, &Request::Push { workspace: id, ops });
             }
             // It has not heard of this device's admission yet.
             (Step::Sync, Refusal::NotMember) => {

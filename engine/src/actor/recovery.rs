@@ -5,6 +5,7 @@
 //! Deliberately absent: keeping the text. It lies with the user; an attempt ends with the process, and may be repeated.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
@@ -75,7 +76,9 @@ impl Actor {
         self.require(id, Role::Owner)?;
         let secret: [u8; 32] = random()?;
         let key = DeviceKey::from_seed(&secret).id();
-        let addresses = self.addresses(relays)?;
+        let mut relays = relays.to_vec();
+        relays.extend(self.mailboxes_of(id).map(ToString::to_string));
+        let addresses = self.addresses(&relays)?;
         let cap = self.cap(id)?;
         self.flush(id, u64::MAX);
         let grant = self.say(id, Body::SetRole { subject: key, role: Role::Owner, cap })?;
@@ -108,6 +111,7 @@ impl Actor {
         self.room(&id)?.space.replica.open_also_for(&recovery.key());
         let addrs: Vec<Multiaddr> = recovery.addresses.iter().filter_map(|a| a.parse().ok()).collect();
         self.keep_relays(relays_in(&addrs));
+        self.use_mailboxes(&id, relays_in(&addrs));
         for addr in addrs {
             if let Some(device) = crate::net::device_at(&addr) {
                 self.command(NetCommand::Know { device, addrs: vec![addr] });
@@ -116,13 +120,18 @@ impl Actor {
         Ok(json!({"workspace": id.to_string(), "role": "owner", "status": "pending"}))
     }
 
+    /// What makes this device an owner, while that is under way.
+    pub(super) fn recovery_ops(&self, id: &WorkspaceId) -> Option<Vec<Arc<[u8]>>> {
+        self.recoveries.get(id).map(|r| r.ops.iter().map(|op| Arc::clone(&op.bytes)).collect())
+    }
+
     /// Shows a device that does not serve this one what makes it an owner. False if there is nothing to show.
     pub(super) fn show_recovery(&mut self, id: &WorkspaceId, device: DeviceId) -> bool {
         let now = self.now();
+        let Some(ops) = self.recovery_ops(id) else { return false };
         let Some(recovering) = self.recoveries.get_mut(id) else { return false };
         if recovering.shown.get(&device).is_none_or(|at| at + AGAIN_AFTER_MS <= now) {
             recovering.shown.insert(device, now);
-            let ops = recovering.ops.iter().map(|op| op.bytes.clone()).collect();
             self.request(device, Sent::Push(*id), &Request::Push { workspace: *id, ops });
         }
         true

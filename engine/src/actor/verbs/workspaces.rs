@@ -308,8 +308,12 @@ impl Actor {
         let even = |p: &Value| p["behind"] == 0 && p["ahead"] == false;
         let waiting = self.room(id)?.space.replica.waiting();
         let converged = if peers.is_empty() { Value::Null } else { json!(waiting == 0 && peers.iter().all(even)) };
+        let mut report = json!({"converged": converged, "peers": peers});
         let relays = self.mailboxes_json(id)["relays"].take();
-        Ok(json!({"converged": converged, "peers": peers, "relays": relays}))
+        if relays.as_array().is_some_and(|relays| !relays.is_empty()) {
+            report["relays"] = relays;
+        }
+        Ok(report)
     }
 }
 
