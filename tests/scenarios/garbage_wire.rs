@@ -3,7 +3,8 @@
 
 use omniscope_protocol::identity::OpId;
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Draft, Op, SessionId};
+use omniscope_protocol::op::{Body, Draft, Op, SessionId, place};
+use omniscope_protocol::replica::Saying;
 use omniscope_protocol::wire::{Gossip, Request, Response};
 use omniscope_tests::dice::{Dice, seed};
 use omniscope_tests::mutate::Mutator;
@@ -88,16 +89,30 @@ fn nonsense_that_a_member_signs_never_reaches_the_document_half() {
         .chain(alice.log.iter().map(|op| op.to_vec()))
         .collect();
     let mut mutator = Mutator::new(seed(), corpus);
-    let (mut taken, mut folded) = (0u64, 0);
+    let written = alice.log.iter().filter_map(|bytes| alice.replica.open(&Op::decode_trusted(bytes).ok()?));
+    let mut updates = Mutator::new(seed() + 1, written.collect());
+    let epoch_key = bob.replica.epoch_key().expect("Bob is an editor");
+    let (mut taken, mut folded, mut opened) = (0u64, 0, 0);
     let roles = |peer: &Peer| [0, 1].map(|n| peer.replica.role(&key(n).id()));
     let mut tries = 0u64;
     while taken < 400 && tries < 60_000 {
         tries += 1;
         let Ok(Op { body, .. }) = Op::decode_trusted(&mutator.input()) else { continue };
-        if matches!(body, Body::Genesis { .. } | Body::Open | Body::Admit { .. } | Body::Leave | Body::Newer { .. }) {
+        // What is refused at the door, or would end the story.
+        let ends = matches!(body, Body::Leave | Body::RemoveDevice { .. } | Body::Newer { .. });
+        if ends || matches!(body, Body::Genesis { .. } | Body::Open | Body::Admit { .. } | Body::AddDevice { .. }) {
             continue;
         }
         let session = SessionId::from_seed(&session_seed(500, tries));
+        let body = match body {
+            // Sealed as a member seals, so that others open it and the gate sees what is in it.
+            Body::Edit { adopts, part, .. } => {
+                let saying = Saying::Edit { adopts, part, update: updates.input() };
+                opened += 1;
+                saying.seal(&epoch_key, |kind| place(&workspace, &key(1).id(), &session, 1, kind))
+            }
+            other => other,
+        };
         let open =
             Draft { workspace, session, seq: 0, prev: None, deps: bob.replica.heads(), time_ms: 0, body: Body::Open };
         let open = Op::sign(open, &key(1));
@@ -111,7 +126,7 @@ fn nonsense_that_a_member_signs_never_reaches_the_document_half() {
         folded += u64::from(alice.replica.is_folded(&op.id));
         assert_eq!(roles(&alice), [Role::Owner, Role::Editor], "{:?}", op.body);
     }
-    assert!(taken >= 400, "{taken} taken, {folded} folded");
+    assert!(taken >= 400 && opened > 40, "{taken} taken, {opened} opened, {folded} folded");
     assert_eq!(alice.document.canonical_json(), bob.document.canonical_json());
     assert_eq!(alice.folded_anew(1).canonical_json(), alice.document.canonical_json());
     let mut dice = Dice::new(1);
