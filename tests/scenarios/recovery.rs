@@ -26,7 +26,7 @@ async fn a_recovery_key_makes_a_new_device_an_owner_that_reads_everything() {
     let state = converged(&[&ben, &anew], &ws).await;
     assert!(state.contains("before") && state.contains("while Ana is gone"), "{state}");
     // An owner in full: the lost device goes, and with it its key.
-    anew.call("member.remove", json!({"workspace": ws, "member": "Ben"})).await;
+    anew.call("member.remove", json!({"workspace": ws, "member": ben.engine.device()})).await;
     let again = anew.call("recovery.use", json!({"recovery": text})).await;
     assert_eq!(again["status"], "member");
 }

@@ -139,7 +139,7 @@ async fn who_was_removed_while_away_is_told_and_can_save_what_it_did() {
     ben.call("network.set", json!({"online": false})).await;
     ben.call("node.add", json!({"workspace": ws, "type": "generic", "label": "done alone"})).await;
     ben.call("workspace.persist", json!({"workspace": ws})).await;
-    ana.call("member.remove", json!({"workspace": ws, "member": "Ben"})).await;
+    ana.call("member.remove", json!({"workspace": ws, "member": ben.engine.device()})).await;
     ben.call("network.set", json!({"online": true})).await;
     let told = |e: &Event| matches!(e, Event::Notice { code, .. } if code == "removed" || code == "removed_elsewhere");
     ben.event(&mut at_ben, "Ben is told", told).await;
