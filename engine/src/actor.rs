@@ -327,6 +327,18 @@ impl Actor {
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
     }
 
+    /// Opens a workspace whose history is to come, under the name that is known of it; one that is open stays as it is.
+    fn await_history(&mut self, id: &WorkspaceId, name: String) -> Result<(), ApiError> {
+        if self.rooms.contains_key(id) {
+            return Ok(());
+        }
+        let row = WorkspaceRow { name, state: WorkspaceState::Pending, ..WorkspaceRow::found_again(id.0, unix_ms()) };
+        let space = Workspace::new(Replica::for_device(*id, &self.key), &self.key, random()?);
+        self.add_room(space, row.clone());
+        self.commit(id, vec![Write::Workspace(row)]);
+        Ok(())
+    }
+
     fn room(&mut self, id: &WorkspaceId) -> Result<&mut Room, ApiError> {
         self.rooms.get_mut(id).ok_or_else(|| ApiError::new("no_such_workspace", "there is no such workspace here"))
     }

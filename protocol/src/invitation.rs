@@ -102,6 +102,11 @@ pub enum LinkError {
     /// It is cut off or no link at all.
     #[error("this is not a whole OmniScope link: {0}. Ask for it again, or copy it again from start to end")]
     Malformed(&'static str),
+    /// Nothing in the text begins as such a link does.
+    #[error(
+        "this is not a whole OmniScope link: it does not begin with {0}. Ask for it again, or copy it again from start to end"
+    )]
+    Absent(&'static str),
     /// It was changed after it was signed.
     #[error("this link was not made by the person it names; do not use it")]
     Forged,
@@ -114,7 +119,7 @@ impl LinkError {
     /// The stable code that callers branch on.
     pub fn code(&self) -> &'static str {
         match self {
-            LinkError::Malformed(_) => "link_malformed",
+            LinkError::Malformed(_) | LinkError::Absent(_) => "link_malformed",
             LinkError::Forged => "link_forged",
             LinkError::Newer => "link_newer",
         }
@@ -217,16 +222,11 @@ pub(crate) fn encode_link(prefix: &str, bytes: Vec<u8>) -> Zeroizing<String> {
 }
 
 /// The bytes of the link that begins with `prefix` somewhere in pasted text.
-pub(crate) fn decode_link(prefix: &str, text: &str) -> Result<Zeroizing<Vec<u8>>, LinkError> {
+pub(crate) fn decode_link(prefix: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, LinkError> {
     if text.len() > MAX_LINK_CHARS {
         return Err(LinkError::Malformed("it is too long"));
     }
-    let begins = if prefix == LINK_PREFIX {
-        "it does not begin with omniscope://join#"
-    } else {
-        "it does not begin with omniscope://device#"
-    };
-    let at = text.find(prefix).ok_or(LinkError::Malformed(begins))?;
+    let at = text.find(prefix).ok_or(LinkError::Absent(prefix))?;
     let rest = &text[at + prefix.len()..];
     let end = rest.find(|c: char| !base64::is_digit(c)).unwrap_or(rest.len());
     let mut whole = Zeroizing::new(base64::decode(&rest[..end]).ok_or(LinkError::Malformed("a character is missing"))?);
@@ -246,14 +246,14 @@ fn names_text(invite: &OpId, workspace_name: &str, inviter_name: &str) -> Vec<u8
 }
 
 /// URL-safe base64 without padding (RFC 4648, section 5), one form per value.
-pub(crate) mod base64 {
+mod base64 {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    pub(crate) fn is_digit(c: char) -> bool {
+    pub(super) fn is_digit(c: char) -> bool {
         c.is_ascii_alphanumeric() || c == '-' || c == '_'
     }
 
-    pub(crate) fn encode(bytes: &[u8]) -> String {
+    pub(super) fn encode(bytes: &[u8]) -> String {
         let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
         for chunk in bytes.chunks(3) {
             let value = chunk.iter().fold(0u32, |v, b| v << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
@@ -264,7 +264,7 @@ pub(crate) mod base64 {
         out
     }
 
-    pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(text.len() * 3 / 4);
         for chunk in text.as_bytes().chunks(4) {
             let mut value = 0u32;

@@ -9,14 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
-use crate::invitation::{MAX_ADDRESS_BYTES, MAX_LINK_ADDRESSES, base64};
+use crate::invitation::{LinkError, MAX_ADDRESS_BYTES, MAX_LINK_ADDRESSES, decode_link, encode_link};
 use crate::judge::Role;
 use crate::op::{Body, Draft, MAX_NAME_BYTES, Op, SessionId};
 
 /// What every recovery text begins with; the rest is base64url without padding.
 pub const RECOVERY_PREFIX: &str = "omniscope://recover#";
-/// Characters of a text, or of what it is pasted in.
-pub const MAX_RECOVERY_CHARS: usize = 16 * 1024;
 const VERSION: u8 = 0;
 
 /// An opened recovery text.
@@ -31,17 +29,6 @@ pub struct Recovery {
     /// Where to look for members or a relay, as multiaddrs.
     pub addresses: Vec<String>,
     secret: Zeroizing<[u8; 32]>,
-}
-
-/// Why a text cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RecoveryError {
-    /// It is cut off, or something else.
-    #[error("this is not a whole recovery text: {0}. Copy it again from start to end")]
-    Malformed(&'static str),
-    /// It comes from a newer program.
-    #[error("this recovery text was made by a newer OmniScope; update this one first")]
-    Newer,
 }
 
 impl Recovery {
@@ -82,31 +69,18 @@ impl Recovery {
         w.list(&self.addresses, |w, address| {
             w.str(address);
         });
-        let bytes = Zeroizing::new(w.into_bytes());
-        let whole = Zeroizing::new([&bytes[..], &blake3::hash(&bytes).as_bytes()[..4]].concat());
-        Zeroizing::new(format!("{RECOVERY_PREFIX}{}", base64::encode(&whole)))
+        encode_link(RECOVERY_PREFIX, w.into_bytes())
     }
 
     /// Finds and opens the text in what was pasted.
     ///
     /// # Errors
-    /// `RecoveryError`.
-    pub fn parse(text: &str) -> Result<Self, RecoveryError> {
-        let malformed = RecoveryError::Malformed;
-        if text.len() > MAX_RECOVERY_CHARS {
-            return Err(malformed("it is too long"));
-        }
-        let at = text.find(RECOVERY_PREFIX).ok_or(malformed("it does not begin with omniscope://recover#"))?;
-        let rest = &text[at + RECOVERY_PREFIX.len()..];
-        let end = rest.find(|c: char| !base64::is_digit(c)).unwrap_or(rest.len());
-        let whole = Zeroizing::new(base64::decode(&rest[..end]).ok_or(malformed("a character is missing"))?);
-        let (bytes, check) = whole.split_last_chunk::<4>().ok_or(malformed("it is too short"))?;
-        if blake3::hash(bytes).as_bytes()[..4] != *check {
-            return Err(malformed("some of it is missing or was changed"));
-        }
-        Self::read(bytes).map_err(|e| match e {
-            CodecError::Unknown { .. } => RecoveryError::Newer,
-            _ => malformed("its parts do not fit together"),
+    /// `LinkError`, before anything else happens.
+    pub fn parse(text: &str) -> Result<Self, LinkError> {
+        let bytes = decode_link(RECOVERY_PREFIX, text)?;
+        Self::read(&bytes).map_err(|e| match e {
+            CodecError::Unknown { .. } => LinkError::Newer,
+            _ => LinkError::Malformed("its parts do not fit together"),
         })
     }
 

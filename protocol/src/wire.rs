@@ -25,6 +25,8 @@ pub const MAX_OPS: usize = 4096;
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// Bytes of ops in one push.
 pub const MAX_PUSH_BYTES: usize = 512 * 1024;
+/// Ops that somebody may push who is not known as a member: an admission, or what a recovery key says (Rule R32).
+pub const MAX_SHOWN: usize = 2;
 /// Devices that one note may name as near.
 pub const MAX_NEAR: usize = 256;
 /// Keys in one request.

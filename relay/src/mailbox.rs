@@ -16,7 +16,7 @@ use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
 use omniscope_protocol::replica::JoinAnswer;
-use omniscope_protocol::wire::{Refusal, Request, Response};
+use omniscope_protocol::wire::{MAX_SHOWN, Refusal, Request, Response};
 
 use crate::config::{MailboxLimits, Policy};
 use crate::store::{Store, StoreError, Write};
@@ -29,8 +29,6 @@ pub(crate) type Ticket = u64;
 
 /// The use of a workspace is written down at most this often.
 const USED_EVERY_MS: i64 = 3_600_000;
-/// Ops that somebody may show who is not known as a member: an admission, or what a recovery key says.
-const MAX_SHOWN: usize = 2;
 /// Answers that may wait for a commit, all workspaces together.
 const MAX_OWED: usize = 4096;
 
@@ -221,7 +219,7 @@ impl Mailbox {
         let refuse = |out: &mut Vec<Action>, why| out.push(Action::Respond(ticket, Response::Refused(why)));
         let stranger = self.refusal(&id, &from);
         match stranger {
-            Some(Refusal::NotMember | Refusal::Removed) if ops.len() <= MAX_SHOWN => {}
+            Some(Refusal::NotMember | Refusal::Removed) if (1..=MAX_SHOWN).contains(&ops.len()) => {}
             Some(why) => return refuse(out, why),
             None => {}
         }

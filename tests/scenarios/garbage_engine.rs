@@ -286,7 +286,7 @@ fn weird(rng: &mut Rng) -> Value {
 }
 
 /// Every verb with the fields that it takes.
-const VERBS: [(&str, &[&str]); 46] = [
+const VERBS: &[(&str, &[&str])] = &[
     ("profile.show", &[]),
     ("profile.set", &["name", "color"]),
     ("workspace.create", &["name", "description"]),

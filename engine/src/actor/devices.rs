@@ -9,19 +9,18 @@ use omniscope_protocol::identity::{DeviceId, WorkspaceId};
 use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Body;
-use omniscope_protocol::replica::Replica;
 use omniscope_protocol::wire::{Refusal, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::network::Sent;
 use super::ways::relays_in;
-use super::{Actor, random, store_error, unix_ms};
+use super::{Actor, store_error, unix_ms};
 use crate::api::{ApiError, millis};
 use crate::event::Event;
 use crate::net::NetCommand;
-use crate::store::{Batch, WorkspaceRow, WorkspaceState, Write};
-use crate::workspace::{Workspace, role_name};
+use crate::store::{Batch, Write};
+use crate::workspace::role_name;
 
 /// Links of this device that may be open at one time; of more, the oldest end.
 const MAX_OFFERS: usize = 64;
@@ -189,20 +188,9 @@ impl Actor {
             return;
         };
         join.added = true;
-        let row = WorkspaceRow {
-            id: id.0,
-            name: join.link.workspace_name.clone(),
-            description: String::new(),
-            created_ms: unix_ms(),
-            updated_ms: unix_ms(),
-            state: WorkspaceState::Pending,
-            summary: Vec::new(),
-        };
-        if !self.rooms.contains_key(&id) {
-            let Ok(seed) = random() else { return };
-            let space = Workspace::new(Replica::for_device(id, &self.key), &self.key, seed);
-            self.add_room(space, row.clone());
-            self.commit(&id, vec![Write::Workspace(row)]);
+        let name = join.link.workspace_name.clone();
+        if self.await_history(&id, name).is_err() {
+            return;
         }
         self.sync_with(&id, device);
     }

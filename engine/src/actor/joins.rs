@@ -9,18 +9,18 @@ use omniscope_protocol::identity::{DeviceId, WorkspaceId};
 use omniscope_protocol::invitation::{Link, Redemption};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Op, Seal};
-use omniscope_protocol::replica::{JoinAnswer, Replica};
+use omniscope_protocol::replica::JoinAnswer;
 use omniscope_protocol::sealing::EpochKey;
 use omniscope_protocol::wire::{Deposit, Refusal, Request, Response};
 use serde_json::{Value, json};
 
 use super::ways::relays_in;
-use super::{Actor, now_ms, random, store_error, unix_ms};
+use super::{Actor, now_ms, store_error, unix_ms};
 use crate::api::{ApiError, millis};
 use crate::event::Event;
 use crate::net::NetCommand;
-use crate::store::{Batch, WorkspaceRow, WorkspaceState, Write};
-use crate::workspace::{Workspace, role_name};
+use crate::store::{Batch, Write};
+use crate::workspace::role_name;
 
 /// Joins under way at one time.
 const MAX_JOINS: usize = 64;
@@ -161,20 +161,9 @@ impl Actor {
             let seal = Seal { device: of_link.id(), bytes: deposit.seal };
             EpochKey::unseal(&id, deposit.key, &seal, &of_link)
         });
-        let row = WorkspaceRow {
-            id: id.0,
-            name: join.link.workspace_name.clone(),
-            description: String::new(),
-            created_ms: unix_ms(),
-            updated_ms: unix_ms(),
-            state: WorkspaceState::Pending,
-            summary: Vec::new(),
-        };
-        if !self.rooms.contains_key(&id) {
-            let Ok(seed) = random() else { return };
-            let space = Workspace::new(Replica::for_device(id, &self.key), &self.key, seed);
-            self.add_room(space, row.clone());
-            self.commit(&id, vec![Write::Workspace(row)]);
+        let name = join.link.workspace_name.clone();
+        if self.await_history(&id, name).is_err() {
+            return;
         }
         if let (Some(key), Some(room)) = (key, self.rooms.get_mut(&id)) {
             room.space.replica.keep_key(key);

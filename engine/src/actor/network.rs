@@ -11,7 +11,9 @@ use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Op;
 use omniscope_protocol::replica::Received;
-use omniscope_protocol::wire::{Gossip, MAX_PUSH_BYTES, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION};
+use omniscope_protocol::wire::{
+    Gossip, MAX_PUSH_BYTES, MAX_SHOWN, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION,
+};
 
 use super::Actor;
 use super::mail::Step;
@@ -29,8 +31,6 @@ const MAX_ASKED: usize = 512;
 const LOOK_EVERY_MS: u64 = 100;
 /// Answers that wait for a commit.
 const MAX_OWED: usize = 256;
-/// Ops that somebody may show who is not known as a member: an admission, or what a recovery key says.
-const MAX_SHOWN: usize = 2;
 
 /// A connected device.
 #[derive(Debug)]

@@ -12,18 +12,16 @@ use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
 use omniscope_protocol::recovery::Recovery;
-use omniscope_protocol::replica::Replica;
 use omniscope_protocol::wire::Request;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::network::Sent;
 use super::ways::relays_in;
-use super::{Actor, now_ms, random, unix_ms};
+use super::{Actor, now_ms, random};
 use crate::api::{ApiError, params};
 use crate::net::NetCommand;
-use crate::store::{WorkspaceRow, WorkspaceState, Write};
-use crate::workspace::{Workspace, role_name};
+use crate::workspace::role_name;
 
 /// Recoveries under way at one time.
 const MAX_RECOVERIES: usize = 16;
@@ -98,16 +96,7 @@ impl Actor {
         }
         let ops = recovery.ops(self.me, &random()?, now_ms());
         self.recoveries.insert(id, Recovering { ops, shown: BTreeMap::new(), due: 0 });
-        if !self.rooms.contains_key(&id) {
-            let row = WorkspaceRow {
-                name: recovery.workspace_name.clone(),
-                state: WorkspaceState::Pending,
-                ..WorkspaceRow::found_again(id.0, unix_ms())
-            };
-            let space = Workspace::new(Replica::for_device(id, &self.key), &self.key, random()?);
-            self.add_room(space, row.clone());
-            self.commit(&id, vec![Write::Workspace(row)]);
-        }
+        self.await_history(&id, recovery.workspace_name.clone())?;
         self.room(&id)?.space.replica.open_also_for(&recovery.key());
         let addrs: Vec<Multiaddr> = recovery.addresses.iter().filter_map(|a| a.parse().ok()).collect();
         self.keep_relays(relays_in(&addrs));
