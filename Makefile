@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 CARGO := cargo
 LOCKED := --locked
 
-.PHONY: help demo demo-headless app relay setup test check ui ui-test lint rust-test full bench package pictures
+.PHONY: help demo demo-headless app relay setup test check ui ui-test lint rust-test full bench package relay-package pictures
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -55,6 +55,9 @@ rust-test:
 
 package: ## a deb and an rpm of the window, in release mode
 	@.ci/package.sh
+
+relay-package: ## a deb of the relay, in release mode
+	@.ci/relay_package.sh
 
 pictures: setup ui ## docs/images, taken anew from real windows
 	@$(CARGO) build $(LOCKED) --workspace --bins

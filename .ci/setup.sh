@@ -88,6 +88,7 @@ case "${1:-all}" in
         system
         npm_packages ui
         npm_packages tests/yjs
+        npm_packages tests/js
         ;;
     *) stop "unknown argument $1" ;;
 esac

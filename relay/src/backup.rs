@@ -1,26 +1,33 @@
 //! A backup is a folder with the relay's key and a copy of its database; to restore it is to put both into an empty
-//! data folder.
+//! data folder. The command makes the copy by itself, beside a relay that runs: that one may be shut into its own folder.
 //!
 //! Deliberately absent: the settings file, which is the operator's own.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::Path;
 
 use crate::identity::KEY_FILE;
-use crate::store::{DATABASE_FILE, Store};
+use crate::store::{DATABASE_FILE, Store, copy_database};
 
-/// Copies key and database into `target`, which must not exist.
-pub(crate) fn back_up(store: &Store, data_dir: &Path, target: &Path) -> Result<String, String> {
+/// Copies key and database of the relay in `data_dir`, which may be running, into `target`, which must not exist.
+///
+/// # Errors
+/// When there is no relay, or the copy cannot be written; then nothing whole stands in `target`.
+pub fn back_up(data_dir: &Path, target: &Path) -> Result<(), String> {
+    for name in [KEY_FILE, DATABASE_FILE] {
+        if !data_dir.join(name).is_file() {
+            return Err(format!("{} holds no relay: it has no {name}", data_dir.display()));
+        }
+    }
     DirBuilder::new()
         .mode(0o700)
         .create(target)
         .map_err(|error| format!("cannot create the folder {}: {error}", target.display()))?;
-    store.copy_to(&target.join(DATABASE_FILE)).map_err(|error| error.to_string())?;
+    copy_database(&data_dir.join(DATABASE_FILE), &target.join(DATABASE_FILE)).map_err(|error| error.to_string())?;
     copy(&data_dir.join(KEY_FILE), &target.join(KEY_FILE))?;
-    sync(target)?;
-    Ok(format!("key and database are in {}; whoever has them can be this relay", target.display()))
+    sync(target)
 }
 
 /// Puts a backup into a data folder that holds neither key nor database yet.
@@ -45,6 +52,28 @@ pub fn restore(from: &Path, data_dir: &Path) -> Result<(), String> {
     sync(data_dir)?;
     // Opening checks what was restored, and migrates it where it is older.
     Store::open(data_dir).map(drop).map_err(|error| error.to_string())
+}
+
+/// Gives what stands in `data_dir` to whom the folder belongs, as when root gave a command beside a service that runs as
+/// its own user.
+///
+/// # Errors
+/// When it cannot be given away.
+pub fn hand_over(data_dir: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot give {} to its owner: {error}", data_dir.display());
+    // Without a folder there is nothing to give.
+    let Ok(folder) = data_dir.metadata() else { return Ok(()) };
+    for entry in data_dir.read_dir().map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.symlink_metadata().is_ok_and(|file| file.is_file() && file.uid() != folder.uid()) {
+            match chown(&path, Some(folder.uid()), Some(folder.gid())) {
+                // Only root gives files away; whoever else works here has rights of their own.
+                Err(error) if error.kind() != ErrorKind::PermissionDenied => return Err(failed(error)),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
@@ -83,8 +112,10 @@ mod tests {
         let store = Store::open(&old).unwrap();
         let op = crate::store::Write::Op { workspace: [1; 32], id: [2; 32], bytes: vec![3; 9].into() };
         store.commit_wait(vec![op]).unwrap();
-        back_up(&store, &old, &copy).unwrap();
-        assert!(back_up(&store, &old, &copy).is_err(), "nothing is written over");
+        // While it runs.
+        back_up(&old, &copy).unwrap();
+        assert!(back_up(&old, &copy).is_err(), "nothing is written over");
+        assert!(back_up(root.path(), &new).is_err() && !new.exists(), "there is no relay");
         assert!(restore(&copy, &old).is_err(), "nor restored over");
         restore(&copy, &new).unwrap();
         assert_eq!(crate::identity::load_or_create(&new).unwrap().libp2p.public(), key);

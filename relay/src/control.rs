@@ -4,7 +4,7 @@
 //! answer is text, after `ok` or `error`. Deliberately absent: a way to do this over the network.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use omniscope_protocol::identity::{DeviceId, WorkspaceId, parse_hex};
@@ -19,7 +19,7 @@ use crate::store::{Store, Write};
 pub const SOCKET_FILE: &str = "relay.sock";
 /// Longest line of a command.
 const MAX_LINE_BYTES: u64 = 8 * 1024;
-/// How long an answer may take; a backup copies the whole database.
+/// How long an answer may take; dropping a large workspace takes its time.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// One command.
@@ -39,8 +39,6 @@ pub enum Control {
     Block(DeviceId),
     /// Lets it in again.
     Unblock(DeviceId),
-    /// Copies key and database into a folder, which must not exist.
-    Backup(PathBuf),
 }
 
 impl Control {
@@ -55,7 +53,6 @@ impl Control {
             Self::Workspaces => "workspaces".to_owned(),
             Self::Block(id) => format!("block {id}"),
             Self::Unblock(id) => format!("unblock {id}"),
-            Self::Backup(path) => format!("backup {}", path.display()),
         }
     }
 
@@ -74,7 +71,6 @@ impl Control {
             "workspaces" => Self::Workspaces,
             "block" => Self::Block(DeviceId(id()?)),
             "unblock" => Self::Unblock(DeviceId(id()?)),
-            "backup" if !rest.is_empty() => Self::Backup(rest.into()),
             other => return Err(format!("there is no command {other:?}")),
         })
     }
@@ -121,7 +117,6 @@ pub(crate) fn execute(
             mailbox.block(*device, false, out);
             Ok("let in again".to_owned())
         }
-        Control::Backup(target) => Err(format!("{} is copied by the task that holds the database", target.display())),
     }
 }
 
@@ -178,7 +173,16 @@ async fn answer(stream: UnixStream, remote: &Remote) -> std::io::Result<()> {
 /// # Errors
 /// The relay's refusal, or that it did not answer.
 pub async fn ask(data_dir: &Path, command: &Control) -> Result<Option<String>, String> {
-    let Ok(mut stream) = UnixStream::connect(data_dir.join(SOCKET_FILE)).await else { return Ok(None) };
+    let mut stream = match UnixStream::connect(data_dir.join(SOCKET_FILE)).await {
+        Ok(stream) => stream,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Err(format!(
+                "{} belongs to another user; give the command as that one, or as root",
+                data_dir.display()
+            ));
+        }
+        Err(_) => return Ok(None),
+    };
     let exchange = async {
         stream.write_all(format!("{}\n", command.to_line()).as_bytes()).await?;
         let mut text = String::new();
@@ -199,10 +203,11 @@ pub async fn ask(data_dir: &Path, command: &Control) -> Result<Option<String>, S
 /// # Errors
 /// When the folder is in use or not in order, or the command is refused.
 pub fn offline(config: &crate::Config, command: &Control) -> Result<String, String> {
-    let store = Store::open(&config.data_dir).map_err(|e| e.to_string())?;
-    if let Control::Backup(target) = command {
-        return crate::backup::back_up(&store, &config.data_dir, target);
+    if !crate::identity::exists(&config.data_dir) {
+        let folder = config.data_dir.display();
+        return Err(format!("{folder} holds no relay: name its folder by --data-dir, or start it there first"));
     }
+    let store = Store::open(&config.data_dir).map_err(|e| e.to_string())?;
     let key = crate::identity::load_or_create(&config.data_dir).map_err(|e| e.to_string())?;
     let loaded = Mailbox::load(&store, key.device, config.policy, config.mailbox);
     let mut mailbox = loaded.map_err(|e| e.to_string())?;
@@ -230,12 +235,11 @@ mod tests {
             Control::Workspaces,
             Control::Block(DeviceId([4; 32])),
             Control::Unblock(DeviceId([5; 32])),
-            Control::Backup("some where/else".into()),
         ];
         for command in all {
             assert_eq!(Control::parse(&command.to_line()), Ok(command));
         }
-        for bad in ["", "token", "block 12", "backup", "sing"] {
+        for bad in ["", "token", "block 12", "sing"] {
             assert!(Control::parse(bad).is_err(), "{bad}");
         }
     }

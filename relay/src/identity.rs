@@ -65,6 +65,11 @@ impl std::fmt::Display for IdentityError {
 
 impl std::error::Error for IdentityError {}
 
+/// Whether there is a key in `data_dir`, and so a relay.
+pub(crate) fn exists(data_dir: &Path) -> bool {
+    data_dir.join(KEY_FILE).is_file()
+}
+
 /// Reads the key in `data_dir`, or creates folder (0700) and key (0600) at the first start.
 pub fn load_or_create(data_dir: &Path) -> Result<Identity, IdentityError> {
     let path = data_dir.join(KEY_FILE);

@@ -21,7 +21,7 @@ mod rates;
 mod server;
 mod store;
 
-pub use backup::restore;
+pub use backup::{back_up, hand_over, restore};
 pub use config::{Config, DEFAULT_PORT, Limits, MailboxLimits, Policy, default_listen};
 pub use control::Control;
 pub use identity::{Identity, IdentityError, load_or_create};

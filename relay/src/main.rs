@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use clap::{Parser, Subcommand};
 use libp2p::Multiaddr;
-use omniscope_relay::{Config, Control, Server, admin, control, load_or_create, notify, restore};
+use omniscope_relay::{Config, Control, Server, admin, back_up, control, hand_over, load_or_create, notify, restore};
 use settings::{LogFormat, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -85,27 +85,41 @@ async fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         None => serve(&arguments.settings, settings).await,
         Some(Command::CheckConfig) => say(&settings.describe()),
-        Some(Command::PrintPeerId | Command::GenKey) => {
-            let key = load_or_create(&settings.config.data_dir)?;
-            say(&key.libp2p.public().to_peer_id().to_string())
-        }
-        Some(Command::Restore { folder }) => {
-            restore(&folder, &settings.config.data_dir).map_err(|e| anyhow!(e))?;
-            say("restored")
-        }
         Some(command) => {
-            let command = order(command)?;
-            let said = match control::ask(&settings.config.data_dir, &command).await.map_err(|e| anyhow!(e))? {
-                Some(said) => said,
-                None => control::offline(&settings.config, &command).map_err(|e| anyhow!(e))?,
-            };
+            let said = carry_out(command, &settings.config).await.map_err(|error| anyhow!(error))?;
+            hand_over(&settings.config.data_dir).map_err(|error| anyhow!(error))?;
             say(&said)
         }
     }
 }
 
+/// Carries out a command on the relay's folder, or lets the relay do it that runs there.
+async fn carry_out(command: Command, config: &Config) -> Result<String, String> {
+    match command {
+        Command::PrintPeerId | Command::GenKey => {
+            let key = load_or_create(&config.data_dir).map_err(|error| error.to_string())?;
+            Ok(key.libp2p.public().to_peer_id().to_string())
+        }
+        Command::Backup { folder } => {
+            back_up(&config.data_dir, &folder)?;
+            Ok(format!("key and database are in {}; whoever has them can be this relay", folder.display()))
+        }
+        Command::Restore { folder } => {
+            restore(&folder, &config.data_dir)?;
+            Ok("restored".to_owned())
+        }
+        command => {
+            let command = order(command)?;
+            match control::ask(&config.data_dir, &command).await? {
+                Some(said) => Ok(said),
+                None => control::offline(config, &command),
+            }
+        }
+    }
+}
+
 /// The command as the relay takes it.
-fn order(command: Command) -> Result<Control> {
+fn order(command: Command) -> Result<Control, String> {
     let line = match command {
         Command::Register { id: None, uses, .. } => return Ok(Control::Token(uses)),
         Command::Register { id: Some(id), revoke: false, .. } => format!("allow {id}"),
@@ -113,15 +127,9 @@ fn order(command: Command) -> Result<Control> {
         Command::Unregister { workspace } => format!("unregister {workspace}"),
         Command::Workspaces => return Ok(Control::Workspaces),
         Command::Block { device, lift } => format!("{} {device}", if lift { "unblock" } else { "block" }),
-        Command::Backup { folder } => {
-            let folder = std::path::absolute(folder).context("the folder has no absolute path")?;
-            return Ok(Control::Backup(folder));
-        }
-        Command::CheckConfig | Command::PrintPeerId | Command::GenKey | Command::Restore { .. } => {
-            unreachable!("carried out by the caller")
-        }
+        _ => unreachable!("carried out by the caller"),
     };
-    Control::parse(&line).map_err(|error| anyhow!(error))
+    Control::parse(&line)
 }
 
 async fn serve(flags: &settings::Flags, settings: Settings) -> Result<()> {
@@ -135,6 +143,7 @@ async fn serve(flags: &settings::Flags, settings: Settings) -> Result<()> {
         None => None,
     };
     let mut server = Server::start(settings.config).await?;
+    hand_over(&data_dir).map_err(|error| anyhow!(error))?;
     // Whoever reads an address may give a command at once, too.
     let socket = control::bind(&data_dir).context("cannot make the socket for commands")?;
     let socket = tokio::spawn(serve_socket(socket, server.remote()));

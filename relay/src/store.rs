@@ -144,21 +144,6 @@ impl Store {
         told.recv().unwrap_or(Err(StoreError::Busy))
     }
 
-    /// Copies the database, as it is committed now, to `target`, which must not exist.
-    ///
-    /// # Errors
-    /// When the copy cannot be written; then nothing whole stands there.
-    pub(crate) fn copy_to(&self, target: &Path) -> Result<(), StoreError> {
-        self.commit_wait(Vec::new())?;
-        let source = connect(&self.folder.join(DATABASE_FILE))?;
-        source
-            .execute("VACUUM INTO ?1", [target.to_string_lossy()])
-            .map_err(StoreError::database("copy the database"))?;
-        let file = File::open(target).map_err(StoreError::file("open", target))?;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(StoreError::file("protect", target))?;
-        file.sync_all().map_err(StoreError::file("sync", target))
-    }
-
     fn read(&self) -> MutexGuard<'_, Connection> {
         // A panic while reading leaves a connection that is still good.
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
@@ -175,6 +160,19 @@ impl Drop for Store {
             tracing::error!("the database's writer thread had panicked");
         }
     }
+}
+
+/// Copies a database, as it is committed now, to `target`, which must not exist. A relay may be running on it.
+///
+/// # Errors
+/// When the copy cannot be written; then nothing whole stands there.
+pub(crate) fn copy_database(source: &Path, target: &Path) -> Result<(), StoreError> {
+    connect(source)?
+        .execute("VACUUM INTO ?1", [target.to_string_lossy()])
+        .map_err(StoreError::database("copy the database"))?;
+    let file = File::open(target).map_err(StoreError::file("open", target))?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(StoreError::file("protect", target))?;
+    file.sync_all().map_err(StoreError::file("sync", target))
 }
 
 fn prepare_folder(folder: &Path) -> Result<(), StoreError> {

@@ -1,21 +1,23 @@
 //! A hundred random strings go through a whole session, and none of them shows anywhere outside the programs.
 //!
-//! Searched are: everything on the wires in public, where the relay stands; the relay's folder and log; the folders of
-//! both peers; and, since the transport is encrypted besides, what a member's device receives above the transport: gossip,
-//! requests and ops as they were sent. The counter-proof runs the same search over what a member's keys open: there all
-//! hundred are found. So they travelled, and the search finds them where nothing is sealed.
+//! Searched are: everything on the wires in public, where the relay stands; the relay's folder with database, write-ahead
+//! log and log; its figures; its memory, as a core dump would show it; the folders of both peers; and, since the transport
+//! is encrypted besides, what a member's device receives above the transport: gossip, requests and ops as they were sent.
+//! The counter-proofs run the same search where nothing is sealed: over what a member's keys open, over a relay to which a
+//! device gave the strings in the clear, and over a wire on which they were said in the clear. There all are found.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use omniscope_engine::net::{NetCommand, NetEvent, Topic};
-use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
-use omniscope_protocol::op::Op;
+use libp2p::Multiaddr;
+use omniscope_engine::net::{NetCommand, NetEvent, Topic, device_at};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, WorkspaceId};
+use omniscope_protocol::op::{Body, Op, Sealed};
 use omniscope_protocol::replica::Replica;
-use omniscope_protocol::wire::{Gossip, Note, NoteContent, topic};
+use omniscope_protocol::wire::{Gossip, Note, NoteContent, Response, topic};
 use omniscope_tests::canaries::{Search, canaries};
 use omniscope_tests::dice::{Dice, seed};
 use omniscope_tests::headless::{Headless, Home, converged};
@@ -24,15 +26,25 @@ use omniscope_tests::lab::{Lab, Nat, PUBLIC_IP};
 use omniscope_tests::log::ops_in;
 use omniscope_tests::net_node::NetNode;
 use omniscope_tests::process::{PATIENCE, Process, program};
+use omniscope_tests::relay::Relay;
+use omniscope_tests::rows::tier;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-/// Strings of one session.
-const COUNT: usize = 100;
-/// Of these so many are shown as presence, which is no op.
+/// Of the strings of a session so many are shown as presence, which is no op.
 const IN_PRESENCE: usize = 16;
+/// The relay's figures, inside the public place.
+const ADMIN_PORT: u16 = 4718;
+
+/// Strings of one session.
+fn count() -> usize {
+    tier(100, 1000) as usize
+}
+
 /// The first ones are written into ops.
-const IN_OPS: usize = COUNT - IN_PRESENCE;
+fn in_ops() -> usize {
+    count() - IN_PRESENCE
+}
 
 /// Names the two people and the workspace, and lets Ben in.
 fn begin(ana: &mut Headless, ben: &mut Headless, words: &mut std::slice::Iter<'_, String>) -> String {
@@ -124,15 +136,22 @@ fn sealed_bytes(ops: &[Op]) -> Vec<u8> {
     ops.iter().flat_map(|op| op.bytes.iter().copied()).collect()
 }
 
+/// What a line of bash prints in a part of the lab.
+fn shell(lab: &Lab, part: &str, line: &str) -> String {
+    let prefix = lab.prefix(part);
+    let said = Command::new(&prefix[0]).args(&prefix[1..]).args(["bash", "-c", line]).output().unwrap();
+    assert!(said.status.success(), "{line}: {said:?}");
+    String::from_utf8(said.stdout).unwrap()
+}
+
 /// A capture of everything in public.
 struct Capture {
     process: Process,
-    file: std::path::PathBuf,
+    file: PathBuf,
 }
 
 impl Capture {
-    fn start(lab: &Lab, folder: &Path) -> Self {
-        let file = folder.join("capture");
+    fn start(lab: &Lab, file: PathBuf) -> Self {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &lab.name("pub"), "sh", "-c", "exec \"$@\" 2>&1", "sh", "tcpdump"]);
         command.args(["-i", "any", "-n", "-s", "0", "-U", "--immediate-mode", "-B", "65536", "-Z", "root", "-w"]);
@@ -144,16 +163,17 @@ impl Capture {
         Self { process, file }
     }
 
-    /// Sends a word in the clear through the public place, and waits until the search finds it in the capture: whatever
-    /// passed before is there, too.
-    fn control(&self, lab: &Lab, word: &str) {
-        let say = format!("printf {word} > /dev/udp/{PUBLIC_IP}/9");
-        let prefix = lab.prefix("home1");
-        let said = Command::new(&prefix[0]).args(&prefix[1..]).args(["bash", "-c", &say]).status().unwrap();
-        assert!(said.success());
-        let search = Search::new(&[word.to_owned()]);
+    /// Sends words in the clear through the public place, and waits until the search finds all of them in the capture:
+    /// whatever passed before is there, too.
+    fn control(&self, lab: &Lab, words: &[String]) {
+        shell(
+            lab,
+            "home1",
+            &format!("for word in {}; do printf $word > /dev/udp/{PUBLIC_IP}/9; done", words.join(" ")),
+        );
+        let search = Search::new(words);
         let end = Instant::now() + PATIENCE;
-        while search.found_in(&std::fs::read(&self.file).unwrap()).is_empty() {
+        while search.found_in(&std::fs::read(&self.file).unwrap()).len() < words.len() {
             assert!(Instant::now() < end, "what is said in the clear is not found in the capture");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -178,16 +198,17 @@ fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
     }
     let Some(lab) = Lab::new([Nat::Symmetric; 2]) else { return };
     let mut dice = Dice::new(seed());
-    let (words, controls) = (canaries(&mut dice, COUNT), canaries(&mut dice, 2));
+    let (words, controls) = (canaries(&mut dice, count()), canaries(&mut dice, 2));
     let folder = tempfile::tempdir().unwrap();
-    let capture = Capture::start(&lab, folder.path());
-    capture.control(&lab, &controls[0]);
+    let capture = Capture::start(&lab, folder.path().join("capture"));
+    capture.control(&lab, &controls[..1]);
     let data = folder.path().join("relay");
     std::fs::create_dir_all(&data).unwrap();
     let log = format!("exec \"$@\" 2> {}", data.join("log").display());
     let (quic, tcp) = (format!("/ip4/{PUBLIC_IP}/udp/4717/quic-v1"), format!("/ip4/{PUBLIC_IP}/tcp/4717"));
     let program = relay_program.to_str().unwrap();
     let data_dir = data.to_str().unwrap();
+    let admin = format!("127.0.0.1:{ADMIN_PORT}");
     let words_of_relay = [
         "-c",
         &log,
@@ -203,6 +224,8 @@ fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
         "open",
         "--log",
         "debug",
+        "--admin",
+        &admin,
     ];
     let relay = lab.spawn("pub", Path::new("sh"), &words_of_relay);
     let mut addresses = [relay.until(&format!("/ip4/{PUBLIC_IP}/")), relay.until(&format!("/ip4/{PUBLIC_IP}/"))];
@@ -222,9 +245,14 @@ fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
     assert_eq!(path, "relayed", "everything went through the relay");
     ana.stop();
     ben.stop();
-    capture.control(&lab, &controls[1]);
+    capture.control(&lab, &controls[1..]);
+    let get = "exec 3<>/dev/tcp/127.0.0.1/$0; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+    let figures = shell(&lab, "pub", &get.replace("$0", &ADMIN_PORT.to_string()));
+    let memory = relay.memory();
     drop(relay);
     let wire = capture.end();
+    let in_the_clear = Capture::start(&lab, folder.path().join("in the clear"));
+    in_the_clear.control(&lab, &words);
 
     let search = Search::new(&words);
     let none = BTreeSet::new();
@@ -232,7 +260,12 @@ fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
     assert_eq!(search.found_in(&wire), none, "on the wire");
     let (at_relay, bytes) = search.found_below(&data);
     assert!(bytes > 20_000, "only {bytes} bytes were kept");
+    assert!(data.join("relay.sqlite3-wal").metadata().unwrap().len() > 0, "the write-ahead log is searched");
     assert_eq!(at_relay, none, "in the relay's folder and log");
+    assert!(figures.contains("omniscope_relay_requests_total"), "{figures}");
+    assert_eq!(search.found_in(figures.as_bytes()), none, "in the relay's figures");
+    assert!(memory.len() > 1_000_000, "only {} bytes of memory were read", memory.len());
+    assert_eq!(search.found_in(&memory), none, "in the relay's memory");
     for home in &homes {
         let (on_disk, bytes) = search.found_below(&home.data());
         assert!(bytes > 20_000, "only {bytes} bytes were kept");
@@ -241,9 +274,38 @@ fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
         let (_, texts) = opened(&ops, &ws, &key_in(home));
         assert_eq!(search.found_in(&sealed_bytes(&ops)), none, "in ops");
         // The counter-proof.
-        assert_eq!(search.found_in(&texts), (0..IN_OPS).collect(), "in what the keys open");
+        assert_eq!(search.found_in(&texts), (0..in_ops()).collect(), "in what the keys open");
     }
-    println!("{} bytes on the wire, {bytes} at the relay", wire.len());
+    println!("{} bytes on the wire, {bytes} at the relay, {} in its memory", wire.len(), memory.len());
+}
+
+/// The counter-proof at the relay: a device that forgets to seal is served like others, and what it wrote is found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_does_not_seal_is_found_in_the_relays_database_and_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, home) = (folder.path().join("relay"), Home::of(folder.path(), "Ana"));
+    let Some(relay) = Relay::start(&data, &["--policy", "open"]) else { return };
+    let mut ana = Headless::start("Ana", &home).unwrap();
+    let ws = ana.call("workspace.create", json!({"name": "W"}))["workspace"].as_str().unwrap().to_owned();
+    ana.call("relay.add", json!({"workspace": ws, "addr": relay.addr}));
+    ana.until("it is kept", |p| p.call("relay.list", json!({"workspace": ws}))["relays"][0]["state"] == "kept");
+    ana.stop();
+    let mut careless = Hostile::start(key_in(&home), WorkspaceId::parse_hex(&ws).unwrap()).await;
+    let addr: Multiaddr = relay.addr.parse().unwrap();
+    let device = device_at(&addr).unwrap();
+    careless.node.tell(NetCommand::Dial { addr });
+    careless.node.connected(device).await;
+    careless.listen_to(device).await;
+    let words = canaries(&mut Dice::new(seed()), count());
+    let plain = |word: &String| Body::Version(Sealed { key: KeyId([0; 32]), bytes: word.clone().into_bytes() });
+    let ops: Vec<Op> = words.iter().flat_map(|word| careless.say(plain(word), 1)).collect();
+    for some in ops.chunks(50) {
+        assert!(matches!(careless.push(device, some).await, Response::Receipt { .. }));
+    }
+    let (search, all) = (Search::new(&words), (0..count()).collect::<BTreeSet<_>>());
+    assert_eq!(search.found_in(&relay.memory()), all, "in its memory");
+    relay.kill();
+    assert_eq!(search.found_below(&data).0, all, "in its folder");
 }
 
 /// What a node was told above the transport: gossip and requests, as bytes.
@@ -296,7 +358,7 @@ async fn nothing_written_shows_in_gossip_requests_or_ops_as_they_are_sent() {
     let home = |name: &str| Home::of(folder.path(), name);
     let Some(mut ana) = Headless::start("Ana", &home("Ana")) else { return };
     let [mut ben, mut vic] = ["Ben", "Vic"].map(|name| Headless::start(name, &home(name)).unwrap());
-    let words = canaries(&mut Dice::new(seed()), COUNT);
+    let words = canaries(&mut Dice::new(seed()), count());
     let mut rest = words.iter();
     let ws = begin(&mut ana, &mut ben, &mut rest);
     ana.invite(&ws, &mut vic, "viewer");
@@ -332,7 +394,7 @@ async fn nothing_written_shows_in_gossip_requests_or_ops_as_they_are_sent() {
     let (known, search) = (opened(&ops_in(&home("Ana").data()), &ws, &vic.key).0, Search::new(&words));
     ana.until("Vic heard all presence", |_| {
         let notes = opened_notes(&heard.lock().unwrap().gossip, &known);
-        search.found_in(&notes) == (IN_OPS..COUNT).collect()
+        search.found_in(&notes) == (in_ops()..count()).collect()
     });
     let mut events = Vec::new();
     for (stop, recording) in recordings {
@@ -364,9 +426,9 @@ async fn nothing_written_shows_in_gossip_requests_or_ops_as_they_are_sent() {
 
     // The counter-proof: who has the keys finds every one of them in the same bytes.
     let texts: Vec<u8> = ops.iter().filter_map(|op| vic.replica.open(op)).flatten().collect();
-    assert_eq!(search.found_in(&texts), (0..IN_OPS).collect(), "in what the keys open");
+    assert_eq!(search.found_in(&texts), (0..in_ops()).collect(), "in what the keys open");
     let notes = opened_notes(&by_vic.gossip, &vic.replica);
-    assert_eq!(search.found_in(&notes), (IN_OPS..COUNT).collect(), "in the notes that the keys open");
+    assert_eq!(search.found_in(&notes), (in_ops()..count()).collect(), "in the notes that the keys open");
     let outside = Replica::for_device(id, &DeviceKey::from_seed(&[77; 32]));
     assert!(opened_notes(&by_odd.gossip, &outside).is_empty());
 }

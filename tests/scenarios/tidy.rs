@@ -171,7 +171,7 @@ fn licences_of_crates_are_allowed() {
 #[test]
 fn licences_of_npm_packages_are_allowed() {
     let mut refused = Vec::new();
-    for lockfile in ["ui/package-lock.json", "tests/yjs/package-lock.json"] {
+    for lockfile in ["ui/package-lock.json", "tests/yjs/package-lock.json", "tests/js/package-lock.json"] {
         let Ok(content) = std::fs::read(root().join(lockfile)) else {
             println!("{lockfile} is absent");
             continue;

@@ -24,25 +24,32 @@ pub fn canaries(dice: &mut Dice, count: usize) -> Vec<String> {
 pub struct Search {
     /// By the first bytes: which canary, and the whole needle.
     needles: HashMap<[u8; PREFIX], Vec<(usize, Vec<u8>)>>,
+    /// Whether any needle begins with these two bytes. Nearly all places in a large haystack end here.
+    beginnings: Vec<bool>,
 }
 
 impl Search {
     /// A search for all of `canaries`.
     pub fn new(canaries: &[String]) -> Self {
         let mut needles: HashMap<[u8; PREFIX], Vec<(usize, Vec<u8>)>> = HashMap::new();
+        let mut beginnings = vec![false; 1 << 16];
         for (n, canary) in canaries.iter().enumerate() {
             for form in forms(canary.as_bytes()) {
-                let prefix = form[..PREFIX].try_into().expect("forms are longer");
+                let prefix: [u8; PREFIX] = form[..PREFIX].try_into().expect("forms are longer");
+                beginnings[beginning(&prefix)] = true;
                 needles.entry(prefix).or_default().push((n, form));
             }
         }
-        Self { needles }
+        Self { needles, beginnings }
     }
 
     /// Which canaries stand in `bytes`, by their numbers.
     pub fn found_in(&self, bytes: &[u8]) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         for (at, prefix) in bytes.windows(PREFIX).enumerate() {
+            if !self.beginnings[beginning(prefix)] {
+                continue;
+            }
             let prefix: &[u8; PREFIX] = prefix.try_into().expect("a window has its size");
             let here = self.needles.get(prefix).into_iter().flatten();
             found.extend(here.filter(|(_, needle)| bytes[at..].starts_with(needle)).map(|(n, _)| *n));
@@ -72,6 +79,10 @@ impl Search {
         }
         (found, bytes)
     }
+}
+
+fn beginning(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
 }
 
 /// All ways in which `text` may lie in bytes without being sealed.

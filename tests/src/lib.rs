@@ -7,6 +7,7 @@ pub mod dice;
 pub mod headless;
 pub mod hostile;
 pub mod http;
+pub mod js;
 pub mod lab;
 pub mod log;
 pub mod lossy;

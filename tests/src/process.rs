@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "test harness")]
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -87,6 +88,38 @@ impl Process {
             seen.push(line);
         }
         panic!("no line \"{wanted}…\", but {seen:?}");
+    }
+
+    /// What a core dump of it would hold now: all memory that is not an unchanged part of a file. It stands still meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// When its memory cannot be read; its parent and root may.
+    pub fn memory(&self) -> Vec<u8> {
+        let signal = |name: &str| {
+            let sent = Command::new("kill").args([name, &self.id().to_string()]).status().unwrap();
+            assert!(sent.success(), "{name} is sent");
+        };
+        let of_process = |what: &str| format!("/proc/{}/{what}", self.id());
+        signal("-STOP");
+        let file = std::fs::File::open(of_process("mem")).unwrap();
+        let mut bytes = Vec::new();
+        for mapping in std::fs::read_to_string(of_process("maps")).unwrap().lines() {
+            let words: Vec<&str> = mapping.split_whitespace().collect();
+            let (range, rights, inode, name) =
+                (words[0], words[1], words[4], words.get(5).copied().unwrap_or_default());
+            let of_kernel = name.starts_with("[v");
+            if of_kernel || !(rights.starts_with("rw") || rights.starts_with('r') && inode == "0") {
+                continue;
+            }
+            let (from, to) = range.split_once('-').unwrap();
+            let [from, to] = [from, to].map(|n| u64::from_str_radix(n, 16).unwrap());
+            let begun = bytes.len();
+            bytes.resize(begun + (to - from) as usize, 0);
+            file.read_exact_at(&mut bytes[begun..], from).unwrap_or_else(|error| panic!("{mapping}: {error}"));
+        }
+        signal("-CONT");
+        bytes
     }
 
     /// `kill -9`, and the lines that it had printed until then.

@@ -54,6 +54,11 @@ impl Relay {
         assert!(status.success(), "{status}");
     }
 
+    /// What a core dump of it would hold now.
+    pub fn memory(&self) -> Vec<u8> {
+        self.process.memory()
+    }
+
     /// Memory that it holds now, in KiB.
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();

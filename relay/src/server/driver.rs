@@ -22,7 +22,7 @@ use crate::admission::Gate;
 use crate::behaviour::Behaviour;
 use crate::codec::{BytesCodec, Incoming};
 use crate::config::Policy;
-use crate::control::{Control, execute};
+use crate::control::execute;
 use crate::mailbox::{Action, Commit, Mailbox, Ticket, token_hash};
 use crate::metrics::Metrics;
 use crate::names::peer_of;
@@ -265,14 +265,6 @@ impl Driver {
 
     fn on_order(&mut self, order: Order) {
         match order {
-            // Copying a large database takes its time, and nobody else shall wait for it.
-            Order::Control(Control::Backup(target), reply) => {
-                let (store, data_dir) = (Arc::clone(&self.store), self.config.data_dir.clone());
-                tokio::task::spawn_blocking(move || {
-                    // Whoever asked may have gone.
-                    let _ = reply.send(crate::backup::back_up(&store, &data_dir, &target));
-                });
-            }
             Order::Control(command, reply) => {
                 let mut out = Vec::new();
                 let said = execute(&command, &mut self.mailbox, &self.store, now_ms(), &mut out);
