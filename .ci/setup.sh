@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 NODE_MAJOR=20
 PACKAGES=(
-    build-essential curl file pkg-config python3
+    build-essential curl file openssl pkg-config python3
     libwebkit2gtk-4.1-dev libayatana-appindicator3-dev librsvg2-dev libsecret-1-dev
     webkit2gtk-driver xvfb xauth gnome-keyring dbus-x11
     iproute2 nftables tcpdump

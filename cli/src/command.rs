@@ -13,6 +13,7 @@ pub(crate) mod peer;
 pub(crate) mod pipeline;
 pub(crate) mod profile;
 pub(crate) mod recovery;
+pub(crate) mod relay;
 pub(crate) mod version;
 pub(crate) mod workspace;
 

@@ -6,7 +6,7 @@
 mod log;
 mod settings;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -191,6 +191,7 @@ fn start_log(settings: &Settings) -> Result<()> {
     let filter = EnvFilter::try_new(format!("libp2p_request_response=error,{}", settings.log))
         .context("the log filter is none")?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
     match settings.log_format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.event_format(log::Json).init(),

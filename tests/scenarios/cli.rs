@@ -3,6 +3,7 @@
 use omniscope_engine::pipeline::SAMPLE_RNASEQ;
 use omniscope_tests::headless::{Headless, Home};
 use omniscope_tests::process::{Process, program};
+use omniscope_tests::relay::Relay;
 use omniscope_tests::shell::Shell;
 use serde_json::{Value, json};
 
@@ -270,6 +271,33 @@ fn a_join_waits_until_somebody_is_there_and_goes_through_by_itself() {
     let named = alone.map(|a| if a == "W" { text(&made["workspace"]) } else { a });
     assert_eq!(ana.run(&named).exits(3).json(), json!({"converged": null, "peers": []}));
     drop(relay);
+}
+
+#[test]
+fn one_command_has_a_relay_keep_a_workspace_and_says_whether_it_does() {
+    let place = tempfile::tempdir().unwrap();
+    let Some(ana) = shell(&place, "Ana") else { return };
+    let Some(relay) = Relay::start(&place.path().join("relay"), &[]) else { return };
+    for name in ["first", "second"] {
+        ana.json(&["workspace", "create", name]);
+    }
+    let token = place.path().join("token");
+    std::fs::write(&token, relay.order(&["register"])).unwrap();
+    let network = ["--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0"];
+    let add = |name| {
+        let words = ["--json", "workspace", "relay", "add", name, &relay.addr, "--token-file", token.to_str().unwrap()];
+        ana.run(&[&words[..], &network].concat())
+    };
+    let kept = json!({"addr": relay.addr, "state": "kept", "code": null, "behind": 0});
+    assert_eq!(add("first").ok().json()["relays"], json!([kept]));
+    assert!(relay.order(&["workspaces"]).contains(" members 1 "));
+    let refused = add("second").exits(3).json();
+    assert_eq!(refused["relays"][0]["code"], "token_refused", "the token was good for one workspace");
+    let list = [&["--json", "workspace", "relay", "list", "first"][..], &network].concat();
+    assert_eq!(ana.run(&list).ok().json()["relays"], json!([kept]));
+    relay.stop();
+    let words = [&list[..], &["--wait", "0.2"]].concat();
+    assert_eq!(ana.run(&words).ok().json()["relays"][0]["state"], "down");
 }
 
 /// A relay on loopback and its TCP address.

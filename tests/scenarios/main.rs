@@ -37,6 +37,7 @@ mod relay_admission;
 mod relay_mailbox;
 mod relay_operation;
 mod relay_service;
+mod relay_tls;
 mod removal;
 mod requirements;
 mod simulation;

@@ -60,7 +60,7 @@ pub(crate) enum Verb {
     },
     /// The relays that keep what happens for those who are away.
     #[command(subcommand)]
-    Relay(Relay),
+    Relay(command::relay::Verb),
     /// Show what everybody present is doing.
     Presence { workspace: String },
     /// Show who is online.
@@ -69,23 +69,6 @@ pub(crate) enum Verb {
     Snapshot { workspace: String, name: String },
     /// Wait until everything is saved on this device.
     Persist { workspace: String },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Relay {
-    /// Have a relay keep this workspace, for all of its members.
-    Add {
-        workspace: String,
-        /// The relay's address, as it prints it.
-        addr: String,
-        /// File with the registration token that the relay's operator gave.
-        #[arg(long, value_name = "FILE")]
-        token_file: Option<std::path::PathBuf>,
-    },
-    /// List the relays, and how it stands with each.
-    List { workspace: String },
-    /// Use a relay for this workspace no more.
-    Remove { workspace: String, addr: String },
 }
 
 pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
@@ -128,16 +111,7 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
             Ok(ExitCode::SUCCESS)
         }
         Verb::Sync { workspace, wait, network } => sync(context, workspace, wait, &network).await,
-        Verb::Relay(Relay::Add { workspace, addr, token_file }) => {
-            let token = token_file.map(|file| super::read_text(&file)).transpose()?;
-            let params = given(json!({"workspace": workspace, "addr": addr, "token": token}));
-            context.show("relay.add", params, relays).await
-        }
-        Verb::Relay(Relay::List { workspace }) => context.show("relay.list", of(workspace), relays).await,
-        Verb::Relay(Relay::Remove { workspace, addr }) => {
-            let said = |r: &Value| line(if r["removed"] == true { "Removed." } else { "It was not in use." });
-            context.show("relay.remove", json!({"workspace": workspace, "addr": addr}), said).await
-        }
+        Verb::Relay(verb) => command::relay::run(context, verb).await,
         Verb::Presence { workspace } => context.show("workspace.presence", of(workspace), presence).await,
         Verb::Online { workspace } => context.show("workspace.online", of(workspace), online).await,
         Verb::Snapshot { workspace, name } => {
@@ -201,13 +175,8 @@ pub(crate) fn wait_ms(seconds: f64) -> Result<u64, Failure> {
     Err(Failure::usage(format!("expected 0 to 86400 seconds to wait, found {seconds}")))
 }
 
-fn rows(answer: &Value, list: &str, row: impl Fn(&Value) -> Vec<String>) -> Vec<Vec<String>> {
+pub(crate) fn rows(answer: &Value, list: &str, row: impl Fn(&Value) -> Vec<String>) -> Vec<Vec<String>> {
     answer[list].as_array().map(|all| all.iter().map(row).collect()).unwrap_or_default()
-}
-
-fn relays(answer: &Value) {
-    let row = |r: &Value| ["addr", "state", "code", "behind"].map(|f| word(&r[f])).to_vec();
-    table(&["Address", "State", "Reason", "Behind"], &rows(answer, "relays", row));
 }
 
 fn list(answer: &Value) {
