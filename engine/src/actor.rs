@@ -13,6 +13,7 @@ mod recovery;
 mod remembered;
 mod secrecy;
 mod verbs;
+mod waiting;
 pub(crate) mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,10 +123,12 @@ pub(crate) struct Actor {
     recoveries: BTreeMap<WorkspaceId, Recovering>,
     mail: mail::Mail,
     device_joins: Vec<devices::PendingDevice>,
+    waiting: waiting::Reasons,
     listening: Vec<Multiaddr>,
     /// Relays in use beside those of the options.
     kept_relays: Vec<Multiaddr>,
     circuits: BTreeMap<Multiaddr, Multiaddr>,
+    relays_health: ways::RelaysHealth,
     online: bool,
     profile: (String, String),
     started: Instant,
@@ -161,9 +164,11 @@ impl Actor {
             recoveries: BTreeMap::new(),
             mail: mail::Mail::default(),
             device_joins: Vec::new(),
+            waiting: BTreeMap::new(),
             listening: Vec::new(),
             kept_relays: ways::kept_relays(&store),
             circuits: BTreeMap::new(),
+            relays_health: BTreeMap::new(),
             profile: people::load_profile(&store, &me),
             started: Instant::now(),
             key,

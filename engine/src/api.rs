@@ -54,6 +54,7 @@ pub const VERBS: &[&str] = &[
     "relay.add",
     "relay.list",
     "relay.remove",
+    "relay.test",
     "join",
     "pipeline.import",
     "pipeline.export",

@@ -15,7 +15,9 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::actor::{Actor, Command, ways};
 use crate::api::ApiError;
 use crate::event::{Event, MAX_EVENTS_BEHIND};
+use crate::net::probe::Prober;
 use crate::net::{Net, NetConfig};
+use crate::relay_test;
 use crate::store::Store;
 use crate::workspace::DocumentSink;
 
@@ -52,6 +54,8 @@ pub struct Engine {
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<Arc<Event>>,
     device: String,
+    /// None without a network.
+    prober: Option<Prober>,
 }
 
 impl Engine {
@@ -63,6 +67,7 @@ impl Engine {
         let device = key.id().to_string();
         let (commands, queue) = mpsc::channel(MAX_COMMANDS);
         let (events, _) = broadcast::channel(MAX_EVENTS_BEHIND);
+        let prober = options.network.then(|| Prober::new(key.seed()));
         let net = if options.network {
             // How this device is to be reached is read before anything is sent. Another device's key opens nothing.
             store.unlock(&key);
@@ -89,7 +94,7 @@ impl Engine {
             .spawn(move || run(store, key, options, net, queue, sender, ready))
             .map_err(|e| ApiError::new("engine_failed", e.to_string()))?;
         opened.await.map_err(|_| ApiError::new("engine_failed", "the engine stopped while it opened"))??;
-        Ok(Self { commands, events, device })
+        Ok(Self { commands, events, device, prober })
     }
 
     /// The device's id in hex.
@@ -111,6 +116,7 @@ impl Engine {
         match (method, wait) {
             ("join" | "device.accept" | "recovery.use", Some(wait)) => self.join_and_wait(method, params, wait).await,
             ("workspace.sync", Some(wait)) => self.sync_and_wait(params, wait).await,
+            ("relay.test", _) => self.test_relay(params).await,
             _ => self.ask(method, params).await,
         }
     }
@@ -146,6 +152,14 @@ impl Engine {
             }
         }
         Ok(answer)
+    }
+
+    async fn test_relay(&self, params: Value) -> Result<Value, ApiError> {
+        let online = self.ask("network.status", json!({})).await?["online"] == true;
+        let Some(prober) = self.prober.as_ref().filter(|_| online) else {
+            return Err(ApiError::new("no_network", "this device is offline; go online to test a relay"));
+        };
+        relay_test::test(prober, params).await
     }
 
     async fn sync_and_wait(&self, params: Value, wait: Duration) -> Result<Value, ApiError> {

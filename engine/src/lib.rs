@@ -12,6 +12,7 @@ pub mod event;
 pub mod keys;
 pub mod net;
 pub mod pipeline;
+mod relay_test;
 pub mod rpc;
 pub mod store;
 mod workspace;

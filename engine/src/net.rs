@@ -22,6 +22,7 @@ mod driver;
 mod links;
 mod listeners;
 mod outbox;
+pub mod probe;
 mod pulse;
 mod relays;
 mod transport;
@@ -244,6 +245,8 @@ pub enum NetEvent {
     RelayMet { device: DeviceId },
     /// The last connection to a relay is gone.
     RelayGone { device: DeviceId },
+    /// A relay answered a ping; told of each.
+    RelayHeard { device: DeviceId, rtt_ms: f64 },
     /// A reservation holds; others reach us at `circuit_addr`.
     RelayUp { addr: Multiaddr, circuit_addr: Multiaddr },
     /// A relay was lost or refused; it is retried by itself.

@@ -308,10 +308,6 @@ impl Mailbox {
             self.owed += 1;
             return self.settle(id, None, Vec::new(), false, out);
         }
-        let genesis = match Op::decode(asked.genesis) {
-            Ok(op) if matches!(op.body, Body::Genesis { .. }) && op.workspace() == id => op,
-            _ => return refuse(out, Refusal::Malformed),
-        };
         let paid = match self.payment(&from, asked, store) {
             Ok(Some(paid)) => paid,
             Ok(None) => return refuse(out, Refusal::Token),
@@ -323,6 +319,11 @@ impl Mailbox {
         if self.rooms.len() >= self.limits.workspaces {
             return refuse(out, Refusal::Full);
         }
+        // Last, so that who shows no founding op learns whether one would be taken.
+        let genesis = match Op::decode(asked.genesis) {
+            Ok(op) if matches!(op.body, Body::Genesis { .. }) && op.workspace() == id => op,
+            _ => return refuse(out, Refusal::Malformed),
+        };
         self.generation += 1;
         let (mut room, mut writes) = Room::found(id, from, &genesis, now_ms as i64, self.generation);
         writes.extend(paid.map(|hash| Write::SpendToken { hash }));

@@ -311,6 +311,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("relay.add", &["workspace", "addr", "token"]),
     ("relay.list", &["workspace"]),
     ("relay.remove", &["workspace", "addr"]),
+    ("relay.test", &["address"]),
     ("invite.list", &["workspace"]),
     ("invite.inspect", &["link"]),
     ("invite.revoke", &["workspace", "invite"]),

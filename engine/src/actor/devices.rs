@@ -49,6 +49,10 @@ pub(super) struct PendingDevice {
 }
 
 impl PendingDevice {
+    pub(super) fn link(&self) -> &DeviceLink {
+        &self.link
+    }
+
     pub(super) fn wants(&self, device: &DeviceId) -> bool {
         self.link.adder == *device
     }
@@ -150,6 +154,7 @@ impl Actor {
         self.store.commit_wait(Batch::one(pending)).map_err(store_error)?;
         if !self.device_joins.iter().any(|j| j.link.secret == link.secret) {
             self.begin_device(link);
+            self.tell(Event::WorkspacesChanged {});
         }
         Ok(json!({"workspace": id.to_string(), "status": "pending"}))
     }
@@ -208,11 +213,13 @@ impl Actor {
         };
         let (workspace, code, message) = (id.to_string(), refusal.code().to_owned(), words.to_owned());
         if !refusal.is_final() {
-            return self.tell(Event::JoinPending { workspace, code, message });
+            return self.goes_on_waiting(id, &code, &message);
         }
         let join = self.device_joins.remove(at);
+        self.waiting.remove(&id);
         self.forget_pending(join.link.to_text().to_string());
         self.tell(Event::JoinFailed { workspace, code, message });
+        self.tell(Event::WorkspacesChanged {});
     }
 
     /// The log says that this device is one of the person's. True if that was waited for.

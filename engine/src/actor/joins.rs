@@ -35,6 +35,10 @@ pub(super) struct PendingJoin {
 }
 
 impl PendingJoin {
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// Whether a device can admit by this link, or may know somebody who can.
     pub(super) fn wants(&self, device: &DeviceId) -> bool {
         self.link.invite.attester.is_none_or(|a| a == *device) || self.link.op.author == *device
@@ -86,6 +90,7 @@ impl Actor {
         self.store.commit_wait(Batch::one(pending)).map_err(store_error)?;
         if !self.joins.iter().any(|j| j.link.op.id == link.op.id) {
             self.begin_join(link);
+            self.tell(Event::WorkspacesChanged {});
         }
         Ok(json!({"workspace": id.to_string(), "role": role, "status": "pending"}))
     }
@@ -176,11 +181,13 @@ impl Actor {
         let Some(at) = self.joins.iter().position(|j| j.link.workspace() == id && !j.admitted) else { return };
         let (workspace, code, message) = (id.to_string(), refusal.code().to_owned(), refusal_words(refusal).to_owned());
         if !refusal.is_final() {
-            return self.tell(Event::JoinPending { workspace, code, message });
+            return self.goes_on_waiting(id, &code, &message);
         }
         let join = self.joins.remove(at);
         self.forget_join(&join.link);
+        self.waiting.remove(&id);
         self.tell(Event::JoinFailed { workspace, code, message });
+        self.tell(Event::WorkspacesChanged {});
     }
 
     fn forget_join(&mut self, link: &Link) {
@@ -206,6 +213,7 @@ impl Actor {
         for device in members {
             self.seek(device);
         }
+        self.waiting.remove(id);
         let (done, rest): (Vec<_>, Vec<_>) = self.joins.drain(..).partition(|j| j.link.workspace() == *id);
         self.joins = rest;
         let recovered = self.end_recovery(id);

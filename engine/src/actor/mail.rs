@@ -564,6 +564,7 @@ impl Actor {
         if removed {
             self.keep_mailboxes(id);
             self.name_mailboxes(id)?;
+            self.drop_relay(addr);
         }
         Ok(removed)
     }

@@ -113,13 +113,16 @@ impl Actor {
             NetEvent::PortsChosen(ports) => self.keep_ports(&ports),
             NetEvent::NotListening { addr } => self.listening.retain(|known| *known != addr),
             NetEvent::RelayUp { addr, circuit_addr } => {
+                self.on_relay_up(&addr);
                 self.circuits.insert(addr, circuit_addr);
             }
+            NetEvent::RelayHeard { device, rtt_ms } => self.on_relay_heard(device, rtt_ms),
             NetEvent::RelayMet { device } => self.on_relay_met(device),
             NetEvent::RelayGone { device } => self.on_relay_gone(&device),
             NetEvent::RelayDown { addr, reason } => {
                 tracing::info!(reason, "a relay is not reachable; it is tried again");
                 self.circuits.remove(&addr);
+                self.on_relay_down(&addr, reason);
             }
             NetEvent::Discovered { device, addrs } => self.on_discovered(device, addrs),
             NetEvent::Online(online) => self.online = online,

@@ -7,6 +7,7 @@ mod devices;
 mod doctor;
 mod history;
 mod invitations;
+mod links;
 mod members;
 mod network;
 mod pipelines;

@@ -3,10 +3,12 @@
 //! Relays come from the start (`--relay`) and from links by which this device joined: who was let in through a relay
 //! is to be found there later, too. Deliberately absent: reservations and dialling, which are the network's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
+use omniscope_protocol::identity::DeviceId;
+use serde_json::{Value, json};
 
 use super::Actor;
 use crate::net::{MAX_RELAYS, NetCommand, device_at};
@@ -50,7 +52,59 @@ pub(super) fn relays_in(addresses: &[Multiaddr]) -> BTreeSet<Multiaddr> {
     addresses.iter().filter_map(before).collect()
 }
 
+/// How it stands with a relay, beside its reservation.
+#[derive(Debug, Default)]
+pub(super) struct RelayHealth {
+    latency_ms: Option<f64>,
+    /// Why it was lost or refused last; nothing while a reservation holds.
+    problem: Option<String>,
+}
+
+/// By relay; as many as may be in use.
+pub(super) type RelaysHealth = BTreeMap<DeviceId, RelayHealth>;
+
 impl Actor {
+    fn relay_health(&mut self, relay: DeviceId) -> Option<&mut RelayHealth> {
+        if !self.relays_health.contains_key(&relay) && self.relays_health.len() >= MAX_RELAYS {
+            let used: BTreeSet<DeviceId> = self.relays().filter_map(device_at).collect();
+            self.relays_health.retain(|device, _| used.contains(device));
+        }
+        let room = self.relays_health.len() < MAX_RELAYS || self.relays_health.contains_key(&relay);
+        room.then(|| self.relays_health.entry(relay).or_default())
+    }
+
+    pub(super) fn on_relay_heard(&mut self, relay: DeviceId, rtt_ms: f64) {
+        if let Some(health) = self.relay_health(relay) {
+            health.latency_ms = Some(rtt_ms);
+        }
+    }
+
+    pub(super) fn on_relay_up(&mut self, addr: &Multiaddr) {
+        if let Some(health) = device_at(addr).and_then(|relay| self.relay_health(relay)) {
+            health.problem = None;
+        }
+    }
+
+    pub(super) fn on_relay_down(&mut self, addr: &Multiaddr, reason: String) {
+        if let Some(health) = device_at(addr).and_then(|relay| self.relay_health(relay)) {
+            *health = RelayHealth { latency_ms: None, problem: Some(reason) };
+        }
+    }
+
+    /// The relays in use as the status shows them.
+    pub(super) fn relays_json(&self) -> Vec<Value> {
+        let relay = |addr: &Multiaddr| {
+            let health = device_at(addr).and_then(|relay| self.relays_health.get(&relay));
+            json!({
+                "addr": addr.to_string(),
+                "state": if self.is_relay_up(addr) { "up" } else { "down" },
+                "latency_ms": health.and_then(|health| health.latency_ms),
+                "problem": health.and_then(|health| health.problem.as_deref()),
+            })
+        };
+        self.relays().map(relay).collect()
+    }
+
     /// The relays in use.
     pub(super) fn relays(&self) -> impl Iterator<Item = &Multiaddr> {
         let here = self.options.relays.iter().chain(&self.kept_relays);
@@ -67,6 +121,16 @@ impl Actor {
         if self.relays().count() < MAX_RELAYS {
             self.command(NetCommand::AddRelay(relay.clone()));
         }
+    }
+
+    /// Uses a relay no more, unless it is used for something else.
+    pub(super) fn drop_relay(&mut self, relay: &Multiaddr) {
+        let device = device_at(relay);
+        if self.relays().any(|used| device_at(used) == device) {
+            return;
+        }
+        self.circuits.retain(|addr, _| device_at(addr) != device);
+        self.command(NetCommand::RemoveRelay(relay.clone()));
     }
 
     /// Uses relays from now on, also after a restart.

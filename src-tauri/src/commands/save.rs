@@ -53,13 +53,22 @@ fn file_name(wanted: &str) -> Option<String> {
     ENDINGS.contains(&ending).then(|| format!("{stem}.{ending}"))
 }
 
+/// New files only, and for nobody else to read: some hold a key or a link.
+fn options() -> std::fs::OpenOptions {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 fn write_new(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "txt"));
     for number in 1..=MAX_SAME_NAME {
         let name = if number == 1 { name.to_owned() } else { format!("{stem}-{number}.{ending}") };
         let path = folder.join(name);
-        match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+        match options().open(&path) {
             Ok(mut file) => {
                 file.write_all(content)?;
                 return Ok(path);

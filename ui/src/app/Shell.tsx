@@ -11,11 +11,12 @@ import { messageOf, type Profile, type Summary, useEngine, useQuery } from "../p
 import { Inspector } from "../panels/Inspector";
 import { WorkspaceSelector } from "../panels/WorkspaceSelector";
 import { text } from "../text";
-import type { DialogName, DialogState } from "./dialogs";
+import type { DialogName, DialogState, WorkspaceDialog } from "./dialogs";
 import { Dialogs } from "./Dialogs";
 import { AwayBanner } from "./AwayBanner";
 import { CommandMenu } from "./CommandMenu";
 import { NothingOpen } from "./NothingOpen";
+import { OfferBanner } from "./OfferBanner";
 import { Removed } from "./Removed";
 import { StatusLine } from "./StatusLine";
 import { TopBar } from "./TopBar";
@@ -24,6 +25,7 @@ import { useAway } from "./useAway";
 import { useCommands, type WindowCommands } from "./useCommands";
 import { useNotices } from "./useNotices";
 import { useOpenWorkspace } from "./useOpenWorkspace";
+import { useOffer } from "./useOffer";
 import { useOwnPresence } from "./useOwnPresence";
 import { useRequestNotices } from "./useRequestNotices";
 import { useSync } from "./useSync";
@@ -31,6 +33,7 @@ import type { useTheme } from "./useTheme";
 import { useValidation } from "./useValidation";
 import { useWindowKeys } from "./useWindowKeys";
 import { ViewerBanner } from "./ViewerBanner";
+import { Waiting } from "./Waiting";
 
 const NONE: Summary[] = [];
 
@@ -46,7 +49,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const [dialog, setDialog] = useState<DialogState>(null);
   const [closed, setClosed] = useState({ sidebar: false, inspector: false });
   const [network, setNetwork] = useState(true);
-  const list = useQuery<{ workspaces: Summary[] }>("workspace.list", {}, ["workspaces_changed", "joined", "join_pending", "user_joined", "user_left"]);
+  const list = useQuery<{ workspaces: Summary[] }>("workspace.list", {}, ["workspaces_changed", "joined", "user_joined", "user_left"]);
   const { active, open, collaboration, problem } = useOpenWorkspace(list.data?.workspaces ?? null);
   const { session } = collaboration;
   const summary = list.data?.workspaces.find((one) => one.workspace === active) ?? null;
@@ -54,10 +57,12 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const away = useAway(session ? active : null, profile.device);
   const close = useCallback(() => setDialog(null), []);
   const show = useCallback((name: DialogName) => setDialog({ name }), []);
+  const showOf = useCallback((name: WorkspaceDialog, workspace: Summary) => setDialog({ name, workspace }), []);
+  const offer = useOffer(active);
   const { asking, ask } = useAsking(session);
   useOwnPresence(session, profile);
   useRequestNotices(session, summary?.role === "owner", show);
-  useNotices(active, open);
+  useNotices(active, open, dialog?.name === "join", show);
   useValidation(session);
   useEffect(() => {
     engine.call<{ online: boolean }>("network.status").then((status) => setNetwork(status.online), () => undefined);
@@ -90,7 +95,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
     <div className="shell" data-sidebar={closed.sidebar ? "closed" : "open"} data-inspector={closed.inspector || !session ? "closed" : "open"}>
       <nav className="sidebar" aria-label={text.workspaces.title}>
         <div className="sidebar__head"><h1 className="sidebar__brand">{text.app}</h1></div>
-        <WorkspaceSelector workspaces={list.data?.workspaces ?? null} active={active} onOpen={open} onCreate={() => show("create")} onJoin={() => show("join")} onLeave={(workspace) => setDialog({ name: "leave", workspace })} onDelete={(workspace) => setDialog({ name: "delete", workspace })} />
+        <WorkspaceSelector workspaces={list.data?.workspaces ?? null} active={active} onOpen={open} onCreate={() => show("create")} onJoin={() => show("join")} onDialog={showOf} />
         <div className="sidebar__foot">
           <button type="button" className="me" data-testid="profile-open" onClick={() => show("settings")}><Avatar small name={profile.name} color={profile.color} /><span className="truncate">{profile.name}</span></button>
           <IconButton label={text.top.settings} side="top" onClick={() => show("settings")}><Settings size={16} /></IconButton>
@@ -102,6 +107,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
             <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={switchTheme} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
             <main className="centre">
               {!session.writable && <ViewerBanner closed={summary?.status === "closed"} asking={asking} onAsk={ask} />}
+              {offer.offered && summary?.role === "owner" && summary.status === "member" && <OfferBanner onRecovery={() => showOf("recovery", summary)} onOwner={() => show("share")} onDismiss={offer.dismiss} />}
               {!network && <div className="banner" role="status" data-testid="offline-banner">{text.offlineBanner}</div>}
               {away.away && <AwayBanner away={away.away} onDismiss={away.dismiss} onShow={() => {
                 setDialog({ name: "versions", since: away.away?.since });
@@ -115,10 +121,10 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
           </>
         ) : (
           <main className="centre" style={{ gridRow: "1 / span 2", gridColumn: "2 / span 2", justifyContent: "center" }}>
-            {summary?.status === "removed" ? <Removed workspace={summary.workspace} name={summary.name} /> : problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} onSample={openSample} />}
+            {summary && (summary.waits || summary.status === "pending") ? <Waiting summary={summary} onGivenUp={() => open(null)} /> : summary?.status === "removed" ? <Removed workspace={summary.workspace} name={summary.name} /> : problem ? <div style={{ padding: 32 }}><Callout tone="danger" testId="open-problem">{problem}</Callout></div> : <NothingOpen opening={collaboration.status === "opening" || list.data === null} onCreate={() => show("create")} onJoin={() => show("join")} onSample={openSample} />}
           </main>
         )}
-        <Dialogs state={dialog} open={session !== null} summary={summary} workspaces={list.data?.workspaces ?? NONE} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onClose={close} />
+        <Dialogs state={dialog} open={session !== null} summary={summary} workspaces={list.data?.workspaces ?? NONE} writable={session?.writable ?? false} profile={profile} theme={choice} onTheme={setChoice} onProfile={onProfile} onOpen={open} onCreated={offer.offer} onRecovery={offer.dismiss} onWorkspaceDialog={showOf} onClose={close} />
       </CollaborativeEditor>
     </div>
   );

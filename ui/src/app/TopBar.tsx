@@ -7,7 +7,7 @@ import { Menu } from "../components/Menu";
 import { Switch } from "../components/Switch";
 import { useRoster, useSession, useUndoDepth } from "../graph/model/session";
 import { useActions } from "../graph/useActions";
-import { type Member, type Summary, type SyncState, useQuery } from "../panels/engine";
+import { type JoinRequest, type Member, type Summary, type SyncState, useQuery } from "../panels/engine";
 import { requestsOf } from "../panels/requests";
 import { UserPresence } from "../panels/UserPresence";
 import { text } from "../text";
@@ -32,7 +32,9 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
   const depth = useUndoDepth();
   const members = useQuery<{ members: Member[] }>("workspace.members", { workspace }, ["workspaces_changed", "user_joined"]);
   const people = useRoster();
-  const requests = summary?.role === "owner" ? requestsOf(people, members.data?.members ?? []).length : 0;
+  const owner = summary?.role === "owner" && summary.status === "member";
+  const joining = useQuery<{ requests: JoinRequest[] }>("invite.requests", owner ? { workspace } : null, ["join_requested", "workspaces_changed"]);
+  const requests = owner ? requestsOf(people, members.data?.members ?? []).length + (joining.data?.requests.length ?? 0) : 0;
   const t = text.top;
   return (
     <header className="topbar">
@@ -61,6 +63,7 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
           { label: t.picture, testId: "menu-picture", onSelect: () => onDialog("picture") },
           { kind: "line" },
           { label: t.shortcuts, keys: "?", onSelect: () => onDialog("shortcuts") },
+          { label: t.relays, testId: "menu-network", onSelect: () => onDialog("network") },
           { label: t.storage, testId: "menu-storage", onSelect: () => onDialog("storage") },
           { label: t.settings, testId: "menu-settings", onSelect: () => onDialog("settings") },
         ]}

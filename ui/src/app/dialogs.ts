@@ -1,5 +1,9 @@
 //! The names of the window's dialogs; one is open at most.
 import type { Summary } from "../panels/engine";
+import type { WorkspaceAction } from "../panels/WorkspaceSelector";
 
-export type DialogName = "create" | "join" | "share" | "versions" | "import" | "export" | "picture" | "settings" | "shortcuts" | "storage";
-export type DialogState = { name: DialogName; link?: string; since?: number } | { name: "leave" | "delete"; workspace: Summary } | null;
+/** Dialogs about the open workspace, or about none. */
+export type DialogName = "create" | "join" | "share" | "versions" | "import" | "export" | "picture" | "settings" | "network" | "shortcuts" | "storage";
+/** Dialogs about one workspace, which need not be the open one. */
+export type WorkspaceDialog = WorkspaceAction;
+export type DialogState = { name: DialogName; link?: string; since?: number } | { name: WorkspaceDialog; workspace: Summary } | null;

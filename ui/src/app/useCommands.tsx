@@ -1,5 +1,5 @@
 //! The commands of the command menu. A viewer's list holds nothing that edits.
-import { AlignHorizontalJustifyStart, AlignHorizontalSpaceAround, ArrowDownToLine, ArrowUpFromLine, Ban, ClipboardPaste, Copy, CopyPlus, Crosshair, Eye, FolderOpen, HardDrive, History, Image, Keyboard, Link2, Maximize, Moon, Network, Plus, Redo2, Save, Scissors, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
+import { AlignHorizontalJustifyStart, AlignHorizontalSpaceAround, ArrowDownToLine, ArrowUpFromLine, Ban, ClipboardPaste, Copy, CopyPlus, Crosshair, Eye, FolderOpen, HardDrive, History, Image, Keyboard, Link2, Maximize, Moon, Network, Plus, RadioTower, Redo2, Save, Scissors, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
 import { useReactFlow } from "@xyflow/react";
 import { useMemo } from "react";
 import { useSession } from "../graph/model/session";
@@ -64,6 +64,7 @@ export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpe
       { id: "picture", title: text.top.picture, group: "workspace", words: "svg png image figure export", icon: <Image size={SIZE} />, run: () => onDialog("picture") },
       { id: "network", title: t.network, group: "workspace", words: "offline online", icon: <Wifi size={SIZE} />, run: onNetwork },
       { id: "join", title: text.workspaces.join, group: "workspace", icon: <Link2 size={SIZE} />, run: () => onDialog("join") },
+      { id: "relays", title: text.top.relays, group: "workspace", words: "relay only address network test", icon: <RadioTower size={SIZE} />, run: () => onDialog("network") },
       { id: "storage", title: text.top.storage, group: "workspace", words: "size disk database compact", icon: <HardDrive size={SIZE} />, run: () => onDialog("storage") },
       { id: "settings", title: text.top.settings, group: "workspace", words: "name colour profile", icon: <Settings size={SIZE} />, run: () => onDialog("settings") },
     ];

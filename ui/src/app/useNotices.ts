@@ -1,15 +1,21 @@
 //! Turns engine events into toasts. Joins and leaves within a moment share one toast; somebody back within half a minute is not news.
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { toast } from "sonner";
 import { useEngine } from "../panels/engine";
 import { listNames } from "../panels/statusSentence";
 import { text } from "../text";
+import type { DialogName } from "./dialogs";
 
 const GROUP_MS = 400;
 const RECONNECT_MS = 30_000;
+/** Long enough to read and reach, as it wants an answer. */
+const REQUEST_MS = 20_000;
 
-export function useNotices(active: string | null, openJoined: (workspace: string) => void) {
+/** `joining` says that a dialog shows what becomes of a join. */
+export function useNotices(active: string | null, openJoined: (workspace: string) => void, joining: boolean, show: (name: DialogName) => void) {
   const engine = useEngine();
+  const latest = useRef({ joining, show });
+  latest.current = { joining, show };
   useEffect(() => {
     const gone = new Map<string, number>();
     const waiting = { joined: new Set<string>(), left: new Set<string>() };
@@ -23,6 +29,11 @@ export function useNotices(active: string | null, openJoined: (workspace: string
     };
     const stop = engine.listen((event) => {
       if (event.event === "notice" && (!event.workspace || event.workspace === active)) toast(String(event.message));
+      if (event.event === "join_requested" && event.workspace === active) {
+        const role = text.roles[event.role as keyof typeof text.roles] ?? "";
+        toast(text.requests.joins(String(event.name || text.requests.somebody).slice(0, 60), role), { duration: REQUEST_MS, action: { label: text.requests.show, onClick: () => latest.current.show("share") } });
+      }
+      if (event.event === "join_failed" && !latest.current.joining) toast.error(String(event.message));
       if (event.event === "joined" && !active && typeof event.workspace === "string") openJoined(event.workspace);
       if ((event.event !== "user_joined" && event.event !== "user_left") || event.workspace !== active) return;
       const user = event.user as { device?: unknown; name?: unknown } | undefined;

@@ -5,11 +5,16 @@ export type Role = "owner" | "editor" | "viewer";
 export interface Person { device: string; name: string }
 /** The name is empty until the person has said what they are called. */
 export interface Profile extends Person { color: string; fingerprint: string }
-export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "removed" | "closed"; unsent: number; saved: boolean }
+export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "removed" | "closed"; unsent: number; saved: boolean; waits?: { code: string; message: string } | null }
 export interface Details extends Summary { statistics: { members: number; online: number; idle: number; away: number; edits_today: number }; heads: string[]; ops: number; bytes: number }
-export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string }
-export interface Invite { invite: string; role: Role; uses: number; used: number; expires: string; state: string }
-export interface Inspected { workspace: string; name: string; role: Role; inviter: Person; expires: string; uses: number; fingerprint?: string; problem?: { code: string; message: string } | null }
+export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string; devices?: string[] }
+/** One of this person's devices; `first` is the one that gives up the person's role. */
+export interface Device extends Person { color: string; first: boolean; you: boolean }
+/** Somebody who holds a link that lets nobody in by itself. The name is what they say. */
+export interface JoinRequest { invite: string; device: string; name: string | null; role: Role; at: string }
+export interface Invite { invite: string; role: Role; uses: number | null; used: number; expires: string; state: string; approve?: boolean }
+/** What a link promises; what its kind does not say is null. */
+export interface Inspected { kind: "invitation" | "device" | "recovery"; workspace: string; name: string; role: Role | null; inviter: Person | null; expires: string | null; uses: number | null; approve?: boolean; fingerprint?: string; problem?: { code: string; message: string } | null }
 export interface Version { version: string; name: string; author: Person; created?: string }
 /** One line of the history: places in the log, who was in it, and when, by their clocks. */
 export interface HistoryEntry { from: number; to: number; kind: string; authors: (Person & { color: string; edits: number })[]; first?: string; last?: string; details?: { name?: string; version?: string; role?: string; subject?: Person } | null }
@@ -24,7 +29,12 @@ export interface DiffAnswer { changes: number; diff: Diff; authors: DiffAuthor[]
 export interface Peer extends Person { path: "lan" | "direct" | "relayed" | string; behind: number; latency_ms?: number; last_heard?: string }
 export interface SyncState { saved: boolean; unsent: number; peers: Peer[]; online: boolean }
 export interface Finding { level: "error" | "warning"; code: string; message: string; node?: string; edge?: string }
-export interface NetworkStatus { online: boolean; relays?: { addr: string; state: "up" | "down" | string }[] }
+/** A relay that this device uses; `problem` is why it was lost or refused last. */
+export interface UsedRelay { addr: string; state: "up" | "down" | string; latency_ms?: number | null; problem?: string | null }
+export interface NetworkStatus { online: boolean; relay_only?: boolean; relays?: UsedRelay[] }
+/** A relay of one workspace; `code` is a refusal, `behind` counts the ops that it lacks. */
+export interface WorkspaceRelay { addr: string; state: "kept" | "up" | "refused" | "down" | string; code: string | null; behind: number | null }
+export interface RelayTest { reached: boolean; latency_ms: number | null; peer: string | null; problem: { code: string; message: string } | null }
 /** What the database of this device takes, in bytes. */
 export interface Storage { folder: string | null; bytes: number; free: number; workspaces: { workspace: string; name: string; ops: number; bytes: number }[] }
 /** Where this device's key is kept, whether the folder holds a database yet, and the folder. */
@@ -48,6 +58,22 @@ export interface Methods {
   "workspace.members": [In, { members: Member[] }];
   "member.role": [In & { member: string; role: Role }, unknown];
   "member.remove": [In & { member: string }, unknown];
+  "member.transfer": [In & { member: string }, unknown];
+  "workspace.close": [In & { confirm: string }, unknown];
+  "workspace.rotate": [In, unknown];
+  "recovery.create": [In, { recovery: string; device: string }];
+  "recovery.use": [{ recovery: string; wait_ms?: number }, { workspace: string; role: Role; status: "member" | "pending" }];
+  "device.add": [In, { link: string; expires: string }];
+  "device.accept": [{ link: string; wait_ms?: number }, { workspace: string; role?: Role; status: "member" | "pending" }];
+  "device.list": [In, { person: string; devices: Device[] }];
+  "device.remove": [In & { device: string }, { removed: string }];
+  "invite.requests": [In, { requests: JoinRequest[] }];
+  "invite.approve": [In & { device: string }, { device: string; role: Role }];
+  "invite.decline": [In & { device: string }, { device: string }];
+  "relay.add": [In & { addr: string; token?: string }, { relays: WorkspaceRelay[] }];
+  "relay.list": [In, { relays: WorkspaceRelay[] }];
+  "relay.remove": [In & { addr: string }, { removed: boolean }];
+  "relay.test": [{ address: string; token?: string }, RelayTest];
   "workspace.sync": [In & { wait_ms?: number }, { converged: boolean | null; peers: Peer[] }];
   "version.create": [In & { name: string }, { version: string; name: string }];
   "version.list": [In, { versions: Version[] }];
@@ -55,16 +81,16 @@ export interface Methods {
   "history.list": [In & { limit?: number; node?: string }, { entries: HistoryEntry[]; total: number }];
   "history.diff": [In & { from: number; to?: number }, DiffAnswer];
   "history.restore": [In & { at: number }, { changed: number }];
-  "invite.create": [In & { role: Role; uses?: number; expires?: string; relay?: string[]; for?: string }, { link: string; invite: string; role: Role; expires: string }];
+  "invite.create": [In & { role: Role; uses?: number; expires?: string; relay?: string[]; for?: string; approve?: true }, { link: string; invite: string; role: Role; expires: string }];
   "invite.list": [In, { invites: Invite[] }];
   "invite.inspect": [{ link: string }, Inspected];
   "invite.revoke": [In & { invite: string }, unknown];
-  join: [{ link: string; wait_ms?: number }, { workspace: string; role: Role; status: "member" | "pending" }];
+  join: [{ link: string; wait_ms?: number }, { workspace: string; role: Role; status: "member" | "pending"; code?: string }];
   "pipeline.import": [In & { content: string; filename?: string }, { nodes: number; edges: number; stickies: number; warnings: string[] }];
   "pipeline.export": [In & { format: "json" | "ga"; mine?: boolean }, { content: string }];
   "pipeline.validate": [In, { findings: Finding[] }];
   "sync.request": [In, unknown];
-  "network.set": [{ online: boolean }, { online: boolean }];
+  "network.set": [{ online?: boolean; relay_only?: boolean }, NetworkStatus];
   "network.status": [Nothing, NetworkStatus];
   "storage.show": [Nothing, Storage];
   "storage.compact": [Nothing, { before: number; bytes: number }];

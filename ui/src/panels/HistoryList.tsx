@@ -1,12 +1,12 @@
 //! The lines of the history, newest first, with a heading a day.
-import { Bookmark, LogIn, LogOut, Link2, PencilLine, ShieldCheck, Sprout } from "lucide-react";
+import { Archive, Bookmark, Laptop, LogIn, LogOut, Link2, PencilLine, ShieldCheck, Sprout } from "lucide-react";
 import { Avatar } from "../components/Avatar";
 import { text } from "../text";
 import type { HistoryEntry } from "./engine";
 import { listNames } from "./statusSentence";
 import { sayDay, sayHour } from "./time";
 
-const ICONS = { edit: PencilLine, version: Bookmark, joined: LogIn, left: LogOut, invited: Link2, revoked: Link2, role: ShieldCheck, founded: Sprout } as const;
+const ICONS = { edit: PencilLine, version: Bookmark, joined: LogIn, left: LogOut, invited: Link2, revoked: Link2, role: ShieldCheck, device_added: Laptop, device_removed: Laptop, closed: Archive, founded: Sprout } as const;
 const MAX_FACES = 3;
 
 interface HistoryListProps { entries: readonly HistoryEntry[]; chosen: HistoryEntry | null; since?: number; onChoose: (entry: HistoryEntry) => void }
@@ -52,6 +52,9 @@ function sayEntry(entry: HistoryEntry): string {
     case "invited": return t.invited(role);
     case "revoked": return t.revoked;
     case "role": return details.role === "none" ? t.removed(subject) : t.role(subject, role);
+    case "device_added": return t.device_added(subject);
+    case "device_removed": return t.device_removed(subject);
+    case "closed": return t.closed;
     case "founded": return t.founded;
     default: return entry.kind;
   }

@@ -1,15 +1,22 @@
-//! Joins by a pasted link or a whole message that holds one: shows who invites to what as what, before anything happens.
-import { useEffect, useState } from "react";
+//! Follows a pasted link, or a whole message or file that holds one: shows what it promises before anything happens.
+import { FolderOpen } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
 import { Button } from "../components/Button";
 import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
 import { Field } from "../components/Field";
 import { text } from "../text";
 import { type Inspected, messageOf, useEngine } from "./engine";
-import { findLink } from "./link";
-import { sayTime } from "./time";
+import { JoinSummary } from "./JoinSummary";
+import { findLink, followBy } from "./link";
 
-type Stage = { kind: "asking" } | { kind: "joining" } | { kind: "pending"; workspace: string };
+type Stage = { kind: "asking" } | { kind: "joining" } | { kind: "pending"; workspace: string; awaits: boolean };
+
+/** How long a join is waited for before it goes on in the background. */
+const WAIT_MS = 5000;
+/** A file with a link is a message; of a longer one only the beginning is read. */
+const MAX_FILE_BYTES = 64 * 1024;
+const AWAITS = "awaits_approval";
 
 export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: string; onClose: () => void; onJoined: (workspace: string) => void }) {
   const engine = useEngine();
@@ -17,7 +24,9 @@ export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: stri
   const [found, setFound] = useState<Inspected | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [stage, setStage] = useState<Stage>({ kind: "asking" });
-  const link = findLink(pasted);
+  const file = useRef<HTMLInputElement>(null);
+  const kind = findLink(pasted)?.kind ?? "invitation";
+  const link = findLink(pasted)?.link;
   const t = text.join;
 
   useEffect(() => {
@@ -35,41 +44,50 @@ export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: stri
   }, [engine, link]);
 
   const waiting = stage.kind === "pending" ? stage.workspace : null;
-  useEffect(() => (waiting === null ? undefined : engine.listen((event) => event.event === "joined" && event.workspace === waiting && onJoined(waiting))), [engine, waiting, onJoined]);
+  useEffect(() => (waiting === null ? undefined : engine.listen((event) => {
+    if (event.workspace !== waiting) return;
+    if (event.event === "joined") onJoined(waiting);
+    if (event.event === "join_pending") setStage({ kind: "pending", workspace: waiting, awaits: event.code === AWAITS });
+    if (event.event === "join_failed") {
+      setProblem(String(event.message));
+      setStage({ kind: "asking" });
+    }
+  })), [engine, waiting, onJoined]);
 
   const join = async () => {
     if (!link || !found || found.problem || stage.kind !== "asking") return;
+    setProblem(null);
     setStage({ kind: "joining" });
     try {
-      const answer = await engine.call<{ workspace: string; status: string }>("join", { link, wait_ms: 5000 });
+      const answer = await engine.call<{ workspace: string; status: string; code?: string }>(...followBy(kind, link, WAIT_MS));
       if (answer.status === "member") onJoined(answer.workspace);
-      else setStage({ kind: "pending", workspace: answer.workspace });
+      else setStage({ kind: "pending", workspace: answer.workspace, awaits: answer.code === AWAITS });
     } catch (error) {
       setProblem(messageOf(error));
       setStage({ kind: "asking" });
     }
   };
+  const read = async (chosen: File | undefined) => chosen && setPasted(await chosen.slice(0, MAX_FILE_BYTES).text());
 
   const footer = stage.kind === "pending"
     ? <Button kind="primary" onClick={onClose}>{t.waitInBackground}</Button>
-    : <><Button kind="quiet" onClick={onClose}>{text.cancel}</Button><Button type="submit" kind="primary" disabled={!found || Boolean(found.problem) || stage.kind !== "asking"} data-testid="join-confirm">{stage.kind === "joining" ? t.joining : t.confirm}</Button></>;
+    : <><Button kind="quiet" onClick={onClose}>{text.cancel}</Button><Button type="submit" kind="primary" disabled={!found || Boolean(found.problem) || stage.kind !== "asking"} data-testid="join-confirm">{stage.kind === "joining" ? t.joining : t.confirm[kind]}</Button></>;
 
   return (
     <Dialog open onClose={onClose} title={t.title} text={t.text} width={480} closeLabel={text.close} testId="join-dialog" onSubmit={() => void join()} footer={footer}>
-      <Field label={t.link} error={pasted.trim() && !link ? t.noLink : null}>
-        {(props) => <textarea {...props} className="input mono" rows={3} autoFocus spellCheck={false} value={pasted} placeholder="omniscope://join#…" data-testid="join-link-input" onChange={(event) => setPasted(event.target.value)} />}
-      </Field>
-      {found && (
-        <dl className="facts" data-testid="join-summary">
-          <dt>{t.workspace}</dt><dd><strong>{found.name}</strong></dd>
-          <dt>{t.role}</dt><dd>{text.roles[found.role] ?? found.role} <span className="muted">– {text.roleMeaning[found.role]}</span></dd>
-          <dt>{t.inviter}</dt><dd>{found.inviter.name} <span className="mono muted">{found.fingerprint ?? found.inviter.device.slice(0, 16)}</span></dd>
-          <dt>{t.expires}</dt><dd>{sayTime(found.expires, Date.now())}</dd>
-        </dl>
-      )}
+      <div className="stack-s">
+        <Field label={t.link} error={pasted.trim() && !link ? t.noLink : null}>
+          {(props) => <textarea {...props} className="input mono" rows={3} autoFocus spellCheck={false} value={pasted} placeholder="omniscope://…" data-testid="join-link-input" onChange={(event) => setPasted(event.target.value)} />}
+        </Field>
+        <div>
+          <Button kind="quiet" size="small" onClick={() => file.current?.click()}><FolderOpen size={14} aria-hidden="true" />{t.file}</Button>
+          <input ref={file} type="file" hidden accept=".txt,text/plain" data-testid="join-file" onChange={(event) => void read(event.target.files?.[0])} />
+        </div>
+      </div>
+      {found && <JoinSummary found={found} followed={stage.kind === "pending"} />}
       {found?.problem && <Callout tone="danger" testId="join-problem">{found.problem.message}</Callout>}
       {problem && <Callout tone="danger" testId="join-problem">{problem}</Callout>}
-      {stage.kind === "pending" && <Callout tone="accent" testId="join-pending">{t.pending(found?.inviter.name ?? "")}</Callout>}
+      {stage.kind === "pending" && <Callout tone="accent" testId="join-pending">{stage.awaits ? t.awaits : t.pending[kind](found?.inviter?.name ?? "")}</Callout>}
     </Dialog>
   );
 }

@@ -4,10 +4,13 @@ import { useEffect, useState } from "react";
 import { Button } from "../components/Button";
 import { Empty } from "../components/Empty";
 import { IconButton } from "../components/IconButton";
-import { Menu } from "../components/Menu";
+import { Menu, type MenuEntry } from "../components/Menu";
 import { text } from "../text";
 import type { Summary } from "./engine";
 import { sayTime } from "./time";
+
+/** What can be asked about one workspace as a whole. */
+export type WorkspaceAction = "devices" | "recovery" | "rotate" | "leave" | "close" | "delete";
 
 interface WorkspaceSelectorProps {
   workspaces: readonly Summary[] | null;
@@ -15,11 +18,10 @@ interface WorkspaceSelectorProps {
   onOpen: (workspace: string) => void;
   onCreate: () => void;
   onJoin: () => void;
-  onLeave: (workspace: Summary) => void;
-  onDelete: (workspace: Summary) => void;
+  onDialog: (name: WorkspaceAction, workspace: Summary) => void;
 }
 
-export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin, onLeave, onDelete }: WorkspaceSelectorProps) {
+export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin, onDialog }: WorkspaceSelectorProps) {
   const now = useMinute();
   const t = text.workspaces;
   return (
@@ -35,9 +37,9 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
             <button type="button" className="workspace__open" aria-current={one.workspace === active ? "true" : undefined} data-testid="workspace-item" data-workspace={one.workspace} onClick={() => onOpen(one.workspace)}>
               <span className="workspace__name row"><span className="truncate">{one.name || t.unnamed}</span>{one.status === "member" && one.online > 1 && <span className="dot dot--ok" title={t.online(one.online)} />}</span>
               <span className="workspace__meta truncate">
-                {one.status === "pending" ? t.pending : one.status === "removed" ? t.removed : (
+                {one.waits || one.status === "pending" ? (one.waits?.code === "awaits_approval" ? t.awaits : t.pending) : one.status === "removed" ? t.removed : (
                   <>
-                    <span>{text.roles[one.role] ?? one.role}</span>
+                    <span>{one.status === "closed" ? t.closed : (text.roles[one.role] ?? one.role)}</span>
                     <span className="workspace__sep" />
                     <span title={t.online(one.online)}>{t.members(one.members)}</span>
                     {one.updated && <><span className="workspace__sep" /><span className="truncate">{sayTime(one.updated, now)}</span></>}
@@ -45,13 +47,10 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
                 )}
               </span>
             </button>
-            <Menu
+            {one.status !== "pending" && <Menu
               trigger={<Button kind="quiet" size="small" icon className="workspace__more" aria-label={t.more(one.name)}><MoreHorizontal size={16} /></Button>}
-              entries={[
-                { label: t.leave, disabled: one.status !== "member", onSelect: () => onLeave(one) },
-                { label: t.delete, danger: true, testId: "workspace-delete", onSelect: () => onDelete(one) },
-              ]}
-            />
+              entries={entriesOf(one, onDialog)}
+            />}
           </li>
         ))}
       </ul>
@@ -60,6 +59,21 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
       </div>
     </>
   );
+}
+
+/** What can be done with a workspace as a whole, by its state and one's role. */
+function entriesOf(one: Summary, onDialog: WorkspaceSelectorProps["onDialog"]): MenuEntry[] {
+  const t = text.workspaces;
+  const entry = (name: WorkspaceAction, danger = false): MenuEntry => ({ label: t[name], danger, testId: `workspace-${name}`, onSelect: () => onDialog(name, one) });
+  const member = one.status === "member";
+  return [
+    ...(member ? [entry("devices")] : []),
+    ...(member && one.role === "owner" ? [entry("recovery")] : []),
+    ...(member && one.role !== "viewer" ? [entry("rotate")] : []),
+    ...(member ? [{ kind: "line" } as const, entry("leave")] : []),
+    ...(member && one.role === "owner" ? [entry("close", true)] : []),
+    entry("delete", true),
+  ];
 }
 
 /** Re-renders once a minute, so that "5 min ago" stays true. */

@@ -2,7 +2,7 @@
 import { createContext, useCallback, useContext, useEffect, useState } from "react";
 import type { Engine } from "../doc/engine";
 
-export type { Details, Diff, DiffAnswer, DiffAuthor, EngineEvent, FieldChange, HistoryEntry, Inspected, Invite, Member, NetworkStatus, Peer, Profile, Role, Summary, Storage, SyncState, Version } from "../backend/types";
+export type { Details, Device, Diff, DiffAnswer, DiffAuthor, EngineEvent, FieldChange, HistoryEntry, Inspected, Invite, JoinRequest, Member, NetworkStatus, Peer, Profile, RelayTest, Role, Summary, Storage, SyncState, UsedRelay, Version, WorkspaceRelay } from "../backend/types";
 export type { Engine, OpenDocument } from "../doc/engine";
 
 export const EngineContext = createContext<Engine | null>(null);

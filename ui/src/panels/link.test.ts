@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { findLink } from "./link";
+import { findLink, followBy } from "./link";
 import { sayTime } from "./time";
 
 describe("findLink", () => {
   it("takes the link out of a whole message", () => {
-    expect(findLink("Hi Ben, join us:\nomniscope://join#AbC_-1.\nAna")).toBe("omniscope://join#AbC_-1");
+    expect(findLink("Hi Ben, join us:\nomniscope://join#AbC_-1.\nAna")).toEqual({ link: "omniscope://join#AbC_-1", kind: "invitation" });
+  });
+  it("tells the three kinds apart, and each is followed by its own verb", () => {
+    for (const [word, kind, method] of [["join", "invitation", "join"], ["device", "device", "device.accept"], ["recover", "recovery", "recovery.use"]] as const) {
+      const link = `omniscope://${word}#AbC`;
+      expect(findLink(`(${link})`)).toEqual({ link, kind });
+      expect(followBy(kind, link, 5)).toEqual([method, { [kind === "recovery" ? "recovery" : "link"]: link, wait_ms: 5 }]);
+    }
   });
   it("finds nothing in other addresses", () => {
     for (const one of ["", "https://example.org/join#abc", "omniscope://open#abc", `omniscope://join#${"a".repeat(9000)}`]) expect(findLink(one)).toBeNull();

@@ -205,7 +205,7 @@ impl Actor {
         Ok(json!({"invites": invites}))
     }
 
-    fn inspect(&self, text: &str) -> Result<Value, ApiError> {
+    pub(super) fn inspect_invitation(&self, text: &str) -> Result<Value, ApiError> {
         let link = Link::parse(text).map_err(|e| ApiError::new(e.code(), e.to_string()))?;
         let expired = link.invite.expires.is_some_and(|at| millis(at) <= unix_ms());
         let other = link.invite.bound_to.is_some_and(|d| d != self.me);

@@ -60,15 +60,12 @@ impl Actor {
         } else if verb != "status" {
             return Err(ApiError::new("unknown_method", format!("there is no verb network.{verb}")));
         }
-        let up = |r: &libp2p::Multiaddr| self.is_relay_up(r);
-        let relays = self.relays();
-        let relay = |r: &libp2p::Multiaddr| json!({"addr": r.to_string(), "state": if up(r) { "up" } else { "down" }});
         let peer = |(d, p): (&DeviceId, &Peer)| json!({"device": d.to_string(), "path": p.path.as_str(), "latency_ms": p.rtt_ms});
         Ok(json!({
             "online": self.online,
             "relay_only": self.options.relay_only,
             "listening": self.listening.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "relays": relays.map(relay).collect::<Vec<_>>(),
+            "relays": self.relays_json(),
             "peers": self.peers.iter().map(peer).collect::<Vec<_>>(),
         }))
     }
@@ -86,7 +83,7 @@ impl Actor {
     }
 
     /// Whether a reservation stands on a relay, at whichever of its addresses.
-    pub(super) fn is_relay_up(&self, relay: &libp2p::Multiaddr) -> bool {
+    pub(in super::super) fn is_relay_up(&self, relay: &libp2p::Multiaddr) -> bool {
         let of = crate::net::device_at(relay);
         self.circuits.keys().any(|addr| crate::net::device_at(addr) == of)
     }

@@ -2,13 +2,13 @@
 
 use libp2p::Multiaddr;
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::wire::MAX_TOKEN_BYTES;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Actor;
 use super::OfWorkspace;
 use crate::api::{ApiError, params};
+use crate::relay_test::check_token;
 
 impl Actor {
     pub(super) fn call_relay(&mut self, verb: &str, given: Value) -> Result<Value, ApiError> {
@@ -30,11 +30,7 @@ impl Actor {
                 let Add { workspace, addr, token } = params(given)?;
                 let id = self.find(&workspace)?;
                 self.require(&id, Role::Editor)?;
-                let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-                if token.as_ref().is_some_and(|t| t.len() > MAX_TOKEN_BYTES || t.chars().any(char::is_whitespace)) {
-                    return Err(ApiError::params(format!("expected a token of at most {MAX_TOKEN_BYTES} characters")));
-                }
-                self.add_mailbox(&id, &addr, token)?;
+                self.add_mailbox(&id, &addr, check_token(token)?)?;
                 Ok(self.mailboxes_json(&id))
             }
             "list" => {

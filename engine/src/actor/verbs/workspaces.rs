@@ -23,7 +23,8 @@ impl Actor {
             "create" => return self.create_workspace(given),
             "list" => {
                 let all: Vec<WorkspaceId> = self.rooms.keys().copied().collect();
-                let list: Vec<Value> = all.iter().map(|id| self.summary(id)).collect::<Result<_, _>>()?;
+                let mut list: Vec<Value> = all.iter().map(|id| self.summary(id)).collect::<Result<_, _>>()?;
+                self.list_waiting(&mut list);
                 return Ok(json!({"workspaces": list}));
             }
             "update" | "rename" => return self.update_workspace(given),
@@ -126,12 +127,16 @@ impl Actor {
             confirm: String,
         }
         let Delete { workspace, confirm } = params(given)?;
-        let id = self.find(&workspace)?;
+        let id = match self.find(&workspace) {
+            Ok(id) => id,
+            Err(unknown) => return self.delete_waiting(&workspace, unknown),
+        };
         let name = self.room(&id)?.row.name.clone();
         if confirm != name {
             let message = format!("to remove this workspace from this computer, repeat its name: {name}");
             return Err(ApiError::new("not_confirmed", message));
         }
+        self.give_up_joins(&id);
         self.leave_presence(&id);
         self.command(NetCommand::Unsubscribe(Topic(omniscope_protocol::wire::topic(&id))));
         self.rooms.remove(&id);
@@ -198,6 +203,7 @@ impl Actor {
             "unsent": room.space.replica.unsent(&me),
             "saved": room.space.is_saved(),
             "newer_version": room.space.replica.newer_version(),
+            "waits": null,
         }))
     }
 

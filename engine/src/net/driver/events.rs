@@ -96,6 +96,11 @@ impl Driver {
             BehaviourEvent::Pulse(ping::Event { peer, connection, result }) => match result {
                 Ok(rtt) => {
                     self.relays.heard(&peer, connection, now);
+                    if let Some(device) = device_of(&peer).filter(|_| self.relays.contains(&peer)) {
+                        // A figure that is lost is measured again.
+                        let rtt_ms = rtt.as_secs_f64() * 1000.0;
+                        let _ = self.outbox.offer(NetEvent::RelayHeard { device, rtt_ms });
+                    }
                     let change = self.links.heard(&peer, connection, rtt, now);
                     self.tell(change);
                 }
