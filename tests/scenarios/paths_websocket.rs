@@ -1,7 +1,7 @@
 //! Devices that reach their relay by WebSocket, as from a network that lets only that through.
 //!
-//! The relay here is libp2p's own behaviour and no more, so that this is about the devices. Deliberately absent: `wss`,
-//! which differs by TLS under it and needs a certificate that the world trusts.
+//! The relay here is libp2p's own behaviour and no more, so that this is about the devices. Deliberately absent: `wss`
+//! (`relay_tls`).
 
 use futures::StreamExt;
 use libp2p::core::upgrade::Version;

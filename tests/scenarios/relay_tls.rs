@@ -4,10 +4,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use omniscope_tests::headless::{Headless, Home, LOOPBACK};
 use omniscope_tests::js::JsPeer;
 use omniscope_tests::relay::Relay;
 use serde_json::json;
+
+/// A device that has not come through by then does not; one that is let in takes a fraction of a second.
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs a line of `openssl` in a folder.
 fn openssl(folder: &Path, line: &str) {
@@ -40,6 +45,22 @@ fn by_wss_a_relay_is_used_by_who_trusts_its_certificate_and_by_nobody_else() {
     let mut guest = JsPeer::start(Some(&authority));
     assert_eq!(guest.call(json!({"echo": circuit, "text": "by 443"})), json!({"text": "by 443", "limited": true}));
     JsPeer::start(None).refused(json!({"ping": named}));
+
+    let kept = |name: &'static str, trusted: &Path| {
+        let inside = ["env".to_owned(), format!("SSL_CERT_FILE={}", trusted.display())];
+        let home = Home::of(place.path(), name);
+        let mut peer = Headless::start_with(name, &home, &LOOPBACK, None, &inside).unwrap();
+        let ws = peer.call("workspace.create", json!({"name": "W"}))["workspace"].as_str().unwrap().to_owned();
+        peer.call("relay.add", json!({"workspace": ws, "addr": named}));
+        let state = |p: &mut Headless| p.call("relay.list", json!({"workspace": ws}))["relays"][0]["state"].take();
+        let end = Instant::now() + REFUSED_WITHIN;
+        while Instant::now() < end && state(&mut peer) != "kept" {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        state(&mut peer) == "kept"
+    };
+    assert!(kept("Ana", &authority), "a device that trusts the authority is served");
+    assert!(!kept("Ben", &chain), "one that trusts somebody else does not talk to it");
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! The ways to carry bytes: QUIC, TCP and WebSocket with Noise and Yamux, and circuits through relays.
 //!
 //! WebSocket is only dialled, never listened on: it is for reaching a relay from a network that lets only port 443
-//! through. Deliberately absent: addresses and dialling.
+//! through. Who is at the other end is proved by Noise, so the certificate of a `wss` relay proves no more than that the
+//! way there is the one that people meant: what the world or this computer trusts will do. Deliberately absent: addresses
+//! and dialling.
 
 use std::time::Duration;
 
-use futures::FutureExt;
+use libp2p::core::Transport;
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{Swarm, SwarmBuilder, dns, noise, tcp, yamux};
+use libp2p::{PeerId, Swarm, SwarmBuilder, dns, noise, quic, tcp, websocket, yamux};
 
 use super::NetError;
 use super::behaviour::{Behaviour, Manners};
@@ -23,44 +28,64 @@ fn failed(error: &dyn std::fmt::Display) -> NetError {
     NetError::Transport(error.to_string())
 }
 
-/// The part of the builder after name resolution. A macro, because each way of resolving has a type of its own.
-macro_rules! finish {
-    ($builder:expr, $manners:expr) => {
-        $builder
-            .with_relay_client(noise::Config::new, yamux::Config::default)
-            .map_err(|error| failed(&error))?
-            .with_behaviour(|key, relay| Ok(Behaviour::new(key, relay, $manners)?))
-            .map_err(|error| failed(&error))?
-            .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE).with_smart_dial())
-            .with_connection_timeout(DIAL_TIMEOUT)
-            .build()
-    };
-}
-
 /// Builds the swarm; it neither listens nor dials yet.
 pub(super) fn build(key: &Keypair, manners: Manners) -> Result<Swarm<Behaviour>, NetError> {
-    let start = || {
-        let builder = SwarmBuilder::with_existing_identity(key.clone())
-            .with_tokio()
-            .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
-            .map_err(|error| failed(&error))?
-            .with_quic_config(|mut config| {
-                config.max_idle_timeout = QUIC_IDLE_MS;
-                config.keep_alive_interval = QUIC_KEEP_ALIVE;
-                config
-            });
-        Ok::<_, NetError>(builder)
-    };
-    match start()?.with_dns() {
-        Ok(builder) => {
-            let with_websocket = builder.with_websocket(noise::Config::new, yamux::Config::default);
-            let builder = with_websocket.now_or_never().expect("it reads the resolver's settings and awaits nothing");
-            Ok(finish!(builder.map_err(|error| failed(&error))?, manners))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "host names in addresses cannot be resolved on this machine, nor WebSockets be used");
-            let none = dns::ResolverConfig::default();
-            Ok(finish!(start()?.with_dns_config(none, dns::ResolverOpts::default()), manners))
+    let all = transports(key)?;
+    Ok(SwarmBuilder::with_existing_identity(key.clone())
+        .with_tokio()
+        .with_other_transport(|_| all)
+        .map_err(|error| failed(&error))?
+        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .map_err(|error| failed(&error))?
+        .with_behaviour(|key, relay| Ok(Behaviour::new(key, relay, manners)?))
+        .map_err(|error| failed(&error))?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE).with_smart_dial())
+        .with_connection_timeout(DIAL_TIMEOUT)
+        .build())
+}
+
+/// All but circuits. WebSocket resolves names by itself, because it has to know for whom the certificate shall be.
+fn transports(key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, NetError> {
+    let noise = noise::Config::new(key).map_err(|error| failed(&error))?;
+    let direct = named(|| {
+        let mut config = quic::Config::new(key);
+        (config.max_idle_timeout, config.keep_alive_interval) = (QUIC_IDLE_MS, QUIC_KEEP_ALIVE);
+        let datagrams = quic::tokio::Transport::new(config).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+        let streams = tcp().upgrade(Version::V1Lazy).authenticate(noise.clone()).multiplex(yamux::Config::default());
+        let streams = streams.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+        datagrams.or_transport(streams).map(|either, _| either.into_inner())
+    });
+    let mut web = websocket::Config::new(named(tcp));
+    web.set_tls_config(trust());
+    let web = web.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config::default());
+    let web = web.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    Ok(web.or_transport(direct).map(|either, _| either.into_inner()).boxed())
+}
+
+fn tcp() -> tcp::tokio::Transport {
+    tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+}
+
+/// Takes names in addresses, where this machine can resolve any.
+fn named<T>(make: impl Fn() -> T) -> dns::tokio::Transport<T> {
+    dns::tokio::Transport::system(make()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "host names in addresses cannot be resolved on this machine");
+        dns::tokio::Transport::custom(make(), dns::ResolverConfig::default(), dns::ResolverOpts::default())
+    })
+}
+
+/// The authorities that the world trusts, and those of this computer: a lab may have one of its own. `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` take the place of the latter.
+fn trust() -> websocket::tls::Config {
+    let mut builder = websocket::tls::Config::builder();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::debug!(%error, "certificates of this computer cannot be read");
+    }
+    for certificate in found.certs {
+        if let Err(error) = builder.add_trust(&websocket::tls::Certificate::new(certificate.to_vec())) {
+            tracing::debug!(%error, "a certificate of this computer is passed over");
         }
     }
+    builder.finish()
 }
