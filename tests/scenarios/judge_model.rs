@@ -133,13 +133,32 @@ fn judge_agrees_with_the_model_on_worlds_with_devices_and_closes() {
     check_all(&generated("authority_devices.py", worlds(300)));
 }
 
-#[test]
-fn judge_agrees_with_the_model_on_all_scenarios() {
-    let text = std::fs::read_to_string(model_folder().join("scenarios.json")).expect("scenarios.json");
+/// Named worlds, each a story with its verdict: the model says that verdict, and so does the judge.
+fn check_scenarios(script: &str, file: &str, how_many: usize) {
+    let path = model_folder().join(file);
+    let model = Command::new("python3")
+        .arg(model_folder().join(script))
+        .arg("scenarios")
+        .arg(&path)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("python3 runs the model");
+    assert!(model.status.success(), "{}", String::from_utf8_lossy(&model.stdout));
+    let text = std::fs::read_to_string(path).expect("the scenarios");
     let scenarios: Vec<Value> = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(scenarios.len(), 35, "all scenarios are there");
+    assert_eq!(scenarios.len(), how_many, "all scenarios are there");
     let mut dice = Dice(seed() * 2 + 1);
     for scenario in scenarios {
         check(&scenario.to_string(), &mut dice, true);
     }
+}
+
+#[test]
+fn judge_agrees_with_the_model_on_all_scenarios() {
+    check_scenarios("authority_model.py", "scenarios.json", 35);
+}
+
+#[test]
+fn judge_agrees_with_the_model_on_all_scenarios_of_devices_closing_and_approval() {
+    check_scenarios("authority_devices.py", "scenarios_devices.json", 28);
 }
