@@ -1,7 +1,7 @@
 //! The one event loop: owns the state, carries out what workspaces decide, never waits for a peer or the disk.
 //!
-//! `verbs` answers calls, `network` what peers send, `joins` brings this device into workspaces, `people` shows who is
-//! there, `secrecy` has the keys follow the members. Deliberately absent: rules (they are the replica's) and SQL.
+//! `verbs` answers calls, `network` what peers send, `joins` brings this device into workspaces, `requests` keeps who asks
+//! its owner to be let in, `people` shows who is there, `secrecy` has the keys follow the members. Deliberately absent: rules (they are the replica's) and SQL.
 
 mod devices;
 mod joins;
@@ -11,7 +11,9 @@ mod people;
 mod places;
 mod recovery;
 mod remembered;
+mod requests;
 mod secrecy;
+mod standing;
 mod verbs;
 mod waiting;
 pub(crate) mod ways;
@@ -100,6 +102,10 @@ struct Room {
     /// When the list's row was written last.
     row_kept: u64,
     secrecy: Secrecy,
+    /// The op that ended this device's membership, as it was told by somebody who serves it no more.
+    told_off: Option<OpId>,
+    /// A close, as a relay showed it that has dropped what came before.
+    told_closed: Option<OpId>,
 }
 
 /// The engine's state.
@@ -300,6 +306,7 @@ impl Actor {
         }
         space.finish_loading(&self.store)?;
         self.add_room(space, row);
+        self.recall_standing(&id);
         self.load_mailboxes(&id);
         self.recall_peers(&id)
     }
@@ -327,6 +334,8 @@ impl Actor {
             title_stale: true,
             row_kept: 0,
             secrecy: Secrecy::default(),
+            told_off: None,
+            told_closed: None,
         };
         self.rooms.insert(id, room);
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
@@ -383,6 +392,10 @@ impl Actor {
                 self.tell(Event::Notice { code: "edits_taken_out".into(), message: reason, workspace });
             }
         }
+        if let Some(why) = self.rooms.get_mut(id).and_then(|room| room.space.dropped.take()) {
+            let message = format!("A change that a program made here a moment ago was dropped: {why}.");
+            self.tell(Event::Notice { code: "edit_dropped".into(), message, workspace: Some(workspace.clone()) });
+        }
         if !writes.is_empty() {
             self.commit(id, writes);
         }
@@ -403,38 +416,6 @@ impl Actor {
         if membership || keys {
             self.tend_keys(id, own);
         }
-    }
-
-    /// Follows changed roles: this device's own standing, and whom to stay connected with.
-    fn on_membership(&mut self, id: &WorkspaceId) {
-        let me = self.me;
-        let Some(room) = self.rooms.get_mut(id) else { return };
-        let role = room.space.replica.role(&me);
-        let before = room.row.state;
-        room.row.state = match (role, before) {
-            (Role::None, WorkspaceState::Pending) => WorkspaceState::Pending,
-            (Role::None, _) => WorkspaceState::Removed,
-            _ => WorkspaceState::Member,
-        };
-        let void = room.space.replica.void_edits_of(&me);
-        if room.row.state != before {
-            let row = room.row.clone();
-            self.commit(id, vec![Write::Workspace(row)]);
-            if before == WorkspaceState::Member {
-                let mut message =
-                    "You are no longer a member of this workspace. What you had stays on this computer.".to_owned();
-                if void > 0 {
-                    message += " Changes that you made before you heard of it count for nobody else; you can save the \
-                                pipeline with them as a file.";
-                }
-                let workspace = Some(id.to_string());
-                self.tell(Event::Notice { code: "removed".into(), message, workspace });
-            }
-        }
-        if role > Role::None {
-            self.on_admitted(id, role);
-        }
-        self.release_presence(id);
     }
 
     /// Signs what is due by `now`.
@@ -609,12 +590,17 @@ impl Actor {
     fn require(&mut self, id: &WorkspaceId, least: Role) -> Result<(), ApiError> {
         let me = self.me;
         let role = self.room(id)?.space.replica.role(&me);
+        if self.room(id)?.row.state == WorkspaceState::Removed {
+            let message =
+                "you are no longer a member of this workspace; what you had stays, and can be saved as a file";
+            return Err(ApiError::new("removed", message));
+        }
         // Taking rights away stays possible: so are members removed who abuse version numbers (Rule R23).
         if let Some(version) = self.room(id)?.space.replica.newer_version().filter(|_| least == Role::Editor) {
             let error = AuthorError::Newer(version);
             return Err(ApiError::new(error.code(), error.to_string()));
         }
-        if least == Role::Editor && self.room(id)?.space.replica.judge().closed() {
+        if least == Role::Editor && self.room(id)?.is_closed() {
             return Err(ApiError::new(AuthorError::Closed.code(), AuthorError::Closed.to_string()));
         }
         if role >= least {

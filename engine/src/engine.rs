@@ -144,6 +144,9 @@ impl Engine {
                     Event::Joined { workspace, role } if *workspace == wanted => {
                         answer = json!({"workspace": workspace, "role": role, "status": "member"});
                     }
+                    Event::JoinPending { workspace, code, message } if *workspace == wanted => {
+                        (answer["code"], answer["message"]) = (json!(code), json!(message));
+                    }
                     Event::JoinFailed { workspace, code, message } if *workspace == wanted => {
                         return Err(ApiError::new(code, message.clone()));
                     }

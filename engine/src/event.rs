@@ -38,6 +38,8 @@ pub enum Event {
     Joined { workspace: String, role: String },
     /// A join waits; it is retried.
     JoinPending { workspace: String, code: String, message: String },
+    /// Somebody asks to be let in by a link by request. The name is what the device calls itself.
+    JoinRequested { workspace: String, device: String, name: Option<String>, role: String },
     /// A join was refused for good.
     JoinFailed { workspace: String, code: String, message: String },
     /// Something that a person should know.

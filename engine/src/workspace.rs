@@ -103,6 +103,8 @@ pub(crate) struct Workspace {
     pub(crate) stated: Stated,
     /// Whether the last commit failed; nothing is called saved until one goes through.
     pub(crate) unsaved: Vec<Write>,
+    /// Why an edit of a verb, which had been answered, was dropped before it was signed; to be told once.
+    pub(crate) dropped: Option<String>,
     /// Pushes by writer that wait for the commit of the first n ops.
     owed: Vec<(u32, u32, u64)>,
     /// While loading: edits that were read and not folded yet.
@@ -127,6 +129,7 @@ impl Workspace {
             recent_order: std::collections::VecDeque::new(),
             stated: Stated::default(),
             unsaved: Vec::new(),
+            dropped: None,
             owed: Vec::new(),
             unfolded: BTreeMap::new(),
             misfolded: false,
@@ -435,6 +438,9 @@ impl Workspace {
     /// A session that cannot go on is replaced; its window reloads from what counts.
     fn refuse(&mut self, handle: u32, code: &str, message: &str, store: &Store, key: &DeviceKey) {
         tracing::warn!(code, message, "an edit of this device was refused");
+        if handle == OWN {
+            self.dropped = Some(message.to_owned());
+        }
         self.renew(handle, key);
         if let Err(error) = self.rebuild(store) {
             tracing::error!(%error, "the document cannot be rebuilt");
@@ -583,6 +589,7 @@ impl Workspace {
             Err(refusal) => {
                 tracing::warn!(%refusal, "an edit that was not signed yet builds on what counts no more");
                 own.gathered = None;
+                self.dropped = Some(refusal.to_string());
             }
         }
     }

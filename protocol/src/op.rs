@@ -9,6 +9,8 @@
 //! the same roles as a member.
 //! Whether an op counts is not told here (`judge`), nor whether its place in a session is right (`replica`).
 
+mod husk;
+
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
@@ -237,6 +239,9 @@ pub struct Invite {
     pub key: DeviceId,
     /// The only device that may use it, if it is bound.
     pub bound_to: Option<DeviceId>,
+    /// Its holder asks, and an owner lets in by a set role: no admission by it enters a log (Rule R26). Such a link has
+    /// neither a limit nor an attester.
+    pub approve: bool,
 }
 
 impl Body {
@@ -376,10 +381,11 @@ impl Invite {
         w.array(&self.key.0).option(self.bound_to, |w, d| {
             w.array(&d.0);
         });
+        w.u8(u8::from(self.approve));
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(Self {
+        let invite = Self {
             role: read_role(r)?,
             cap: OpId(r.array("cap")?),
             max_uses: r.option("uses", |r| Ok(r.length("uses", u32::MAX as usize)? as u32))?,
@@ -387,7 +393,10 @@ impl Invite {
             expires: r.option("expiry", |r| r.varint("expiry"))?,
             key: DeviceId(r.array("invite key")?),
             bound_to: r.option("bound device", |r| Ok(DeviceId(r.array("bound device")?)))?,
-        })
+            approve: r.option("approval", |_| Ok(()))?.is_some(),
+        };
+        let counted = invite.max_uses.is_some() || invite.attester.is_some();
+        if invite.approve && counted { Err(CodecError::NotCanonical("invite by request")) } else { Ok(invite) }
     }
 }
 
@@ -431,6 +440,23 @@ pub struct Draft {
     pub time_ms: u64,
     /// What it says.
     pub body: Body,
+}
+
+impl Draft {
+    /// What its author signs, in canonical form. Deps are in order.
+    fn text(&self, author: &DeviceId) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u8(self.body.version()).array(&self.workspace.0).array(&author.0).array(&self.session.0).varint(self.seq);
+        w.option(self.prev, |w, id| {
+            w.array(&id.0);
+        });
+        w.list(&self.deps, |w, id| {
+            w.array(&id.0);
+        });
+        w.varint(self.time_ms).u8(self.body.tag());
+        self.body.write(&mut w);
+        w.into_bytes()
+    }
 }
 
 /// A signed op, its bytes beside it.
@@ -484,25 +510,15 @@ pub enum OpError {
 impl Op {
     /// Signs a draft.
     pub fn sign(draft: Draft, key: &DeviceKey) -> Self {
-        let mut deps = draft.deps;
-        deps.sort_unstable();
-        deps.dedup();
+        let mut draft = draft;
+        draft.deps.sort_unstable();
+        draft.deps.dedup();
         let author = key.id();
-        let mut w = Writer::new();
-        w.u8(draft.body.version()).array(&draft.workspace.0).array(&author.0).array(&draft.session.0).varint(draft.seq);
-        w.option(draft.prev, |w, id| {
-            w.array(&id.0);
-        });
-        w.list(&deps, |w, id| {
-            w.array(&id.0);
-        });
-        w.varint(draft.time_ms).u8(draft.body.tag());
-        draft.body.write(&mut w);
-        let mut bytes = w.into_bytes();
+        let mut bytes = draft.text(&author);
         let signature = key.sign(Purpose::Op(draft.body.tag()), &bytes);
         bytes.extend_from_slice(&signature);
         let id = OpId(*blake3::hash(&bytes).as_bytes());
-        let Draft { workspace, session, seq, prev, time_ms, body, .. } = draft;
+        let Draft { workspace, session, seq, prev, deps, time_ms, body } = draft;
         Self { id, workspace, author, session, seq, prev, deps, time_ms, body, bytes: bytes.into() }
     }
 

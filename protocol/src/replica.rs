@@ -84,7 +84,7 @@ pub enum Unacceptable {
     /// The same, but it had seen ops of this newer version, which may say otherwise.
     #[error("whether the op's author is a member stands in ops of version {0}, which this program cannot read")]
     Unread(u8),
-    /// An admission whose redemption proves nothing.
+    /// An admission whose redemption proves nothing, or by a link that lets nobody in by itself.
     #[error("the admission rests on no proof of the joining device")]
     FalseProof,
     /// Its place in its session contradicts the session.
@@ -315,7 +315,7 @@ impl Replica {
             Body::Admit { invite, redemption, .. } => {
                 let known = self.judge.node(&invite.0).filter(|n| in_past(n)).and(self.invites.get(invite));
                 let Some(invite_op) = known else { return Err(stranger) };
-                if !redemption.proves(&self.workspace, invite, invite_op) {
+                if invite_op.approve || !redemption.proves(&self.workspace, invite, invite_op) {
                     return Err(Unacceptable::FalseProof);
                 }
                 if invite_op.attester == Some(op.author) {

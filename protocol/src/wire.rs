@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
 use crate::invitation::{MAX_ADDRESS_BYTES, Redemption};
-use crate::op::{MAX_OP_BYTES, SEAL_BYTES, SEALING_BYTES, Sealed};
+use crate::op::{MAX_NAME_BYTES, MAX_OP_BYTES, SEAL_BYTES, SEALING_BYTES, Sealed};
 
 /// The version of all messages here.
 pub const WIRE_VERSION: u8 = 0;
@@ -33,6 +33,8 @@ pub const MAX_NEAR: usize = 256;
 pub const MAX_KEYS: usize = 64;
 /// Bytes of a token that lets its holder register a workspace at a relay.
 pub const MAX_TOKEN_BYTES: usize = 256;
+/// Requests to be let in that a relay keeps for one workspace, and gives in one answer.
+pub const MAX_ASKED: usize = 64;
 /// Members in one answer to a lookup.
 pub const MAX_FOUND: usize = 1024;
 /// Addresses of one found member.
@@ -46,6 +48,8 @@ const KEYS: u8 = 16;
 const DEPOSIT: u8 = 17;
 /// The tag of `Request::Device`.
 const DEVICE: u8 = 18;
+/// The tag of `Request::Asked`.
+const ASKED: u8 = 19;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
 pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
@@ -162,10 +166,12 @@ pub enum Request {
     Deposit { workspace: WorkspaceId, invite: OpId, deposit: Deposit },
     /// "Make me a device of yours by the device link with this key."
     Device { workspace: WorkspaceId, key: DeviceId, redemption: Redemption },
-    /// "Admit me by this invite."
-    Join { workspace: WorkspaceId, invite: Arc<[u8]>, redemption: Redemption },
+    /// "Admit me by this invite." To owners, for a link by request, with the name to show them, which proves nothing.
+    Join { workspace: WorkspaceId, invite: Arc<[u8]>, redemption: Redemption, name: Option<String> },
     /// "Keep a mailbox for this workspace." To a relay; answered by a receipt, after commit.
     Register { workspace: WorkspaceId, genesis: Arc<[u8]>, token: Vec<u8> },
+    /// "Who asked you to be let in by a link by request? These an owner declined." To a relay, by an owner.
+    Asked { workspace: WorkspaceId, declined: Vec<(OpId, DeviceId)> },
     /// "Which members are connected with you, and where are they?" To a relay; for members.
     Lookup { workspace: WorkspaceId },
 }
@@ -185,6 +191,10 @@ pub enum Response {
     Refused(Refusal),
     /// The request is of a newer version than this one.
     Unsupported { version: u8 },
+    /// Who asked to be let in, each with the link's invite.
+    Asked(Vec<(OpId, Redemption)>),
+    /// The asking device was a member until this op, and is served no more.
+    Removed { by: Arc<[u8]> },
     /// The members who are connected, with the addresses that they tell, as multiaddrs.
     Found(Vec<(DeviceId, Vec<String>)>),
 }
@@ -221,10 +231,16 @@ pub enum Refusal {
     Full = 12,
     /// The relay's operator has shut this device out.
     Blocked = 13,
+    /// The link is one by request: an owner has yet to let its holder in.
+    AwaitsApproval = 14,
+    /// An owner does not let this device in by the link.
+    Declined = 15,
+    /// The workspace is closed: the relay takes nothing more that is sealed.
+    Closed = 16,
 }
 
 impl Refusal {
-    const ALL: [Refusal; 14] = [
+    const ALL: [Refusal; 17] = [
         Refusal::UnknownWorkspace,
         Refusal::NotMember,
         Refusal::Removed,
@@ -239,6 +255,9 @@ impl Refusal {
         Refusal::Token,
         Refusal::Full,
         Refusal::Blocked,
+        Refusal::AwaitsApproval,
+        Refusal::Declined,
+        Refusal::Closed,
     ];
 
     /// The stable code that callers branch on.
@@ -258,12 +277,23 @@ impl Refusal {
             Refusal::Token => "token_refused",
             Refusal::Full => "relay_full",
             Refusal::Blocked => "blocked",
+            Refusal::AwaitsApproval => "awaits_approval",
+            Refusal::Declined => "declined",
+            Refusal::Closed => "workspace_closed",
         }
     }
 
     /// Whether asking again, or somebody else, can help.
     pub fn is_final(self) -> bool {
-        matches!(self, Refusal::Forged | Refusal::Expired | Refusal::Revoked | Refusal::UsedUp | Refusal::OtherDevice)
+        matches!(
+            self,
+            Refusal::Forged
+                | Refusal::Expired
+                | Refusal::Revoked
+                | Refusal::UsedUp
+                | Refusal::OtherDevice
+                | Refusal::Declined
+        )
     }
 }
 
@@ -356,12 +386,19 @@ impl Request {
                 redemption.write(w.u8(DEVICE).array(&workspace.0).array(&key.0));
                 &mut w
             }
-            Request::Join { workspace, invite, redemption } => {
+            Request::Join { workspace, invite, redemption, name } => {
                 redemption.write(w.u8(3).array(&workspace.0).bytes(invite));
-                &mut w
+                w.option(name.as_deref(), |w, name| {
+                    w.str(name);
+                })
             }
             Request::Register { workspace, genesis, token } => w.u8(4).array(&workspace.0).bytes(genesis).bytes(token),
             Request::Lookup { workspace } => w.u8(5).array(&workspace.0),
+            Request::Asked { workspace, declined } => {
+                w.u8(ASKED).array(&workspace.0).list(declined, |w, (invite, device)| {
+                    w.array(&invite.0).array(&device.0);
+                })
+            }
         };
         w.into_bytes()
     }
@@ -391,6 +428,7 @@ impl Request {
                 workspace,
                 invite: r.bytes("invite", MAX_OP_BYTES)?.into(),
                 redemption: Redemption::read(&mut r)?,
+                name: r.option("name", |r| Ok(r.str("name", MAX_NAME_BYTES)?.to_owned()))?,
             },
             DEPOSIT => {
                 let invite = OpId(r.array("invite")?);
@@ -406,6 +444,11 @@ impl Request {
                 token: r.bytes("token", MAX_TOKEN_BYTES)?.to_vec(),
             },
             5 => Request::Lookup { workspace },
+            ASKED => Request::Asked {
+                workspace,
+                declined: r
+                    .list("declined", MAX_ASKED, |r| Ok((OpId(r.array("invite")?), DeviceId(r.array("device")?))))?,
+            },
             other => return Err(CodecError::Unknown { what: "kind of request", value: other.into() }),
         };
         r.finish()?;
@@ -424,6 +467,10 @@ impl Response {
             Response::Admitted { deposit } => w.u8(3).option(*deposit, |w, deposit| deposit.write(w)),
             Response::Refused(refusal) => w.u8(4).u8(*refusal as u8),
             Response::Unsupported { version } => w.u8(5).u8(*version),
+            Response::Removed { by } => w.u8(7).bytes(by),
+            Response::Asked(asked) => w.u8(8).list(asked, |w, (invite, redemption)| {
+                redemption.write(w.array(&invite.0));
+            }),
             Response::Found(members) => w.u8(6).list(members, |w, (device, addresses)| {
                 w.array(&device.0).list(addresses, |w, address| {
                     w.str(address);
@@ -458,6 +505,10 @@ impl Response {
                 let address = |r: &mut Reader<'_>| Ok(r.str("address", MAX_ADDRESS_BYTES)?.to_owned());
                 Ok((DeviceId(r.array("device")?), r.list("addresses", MAX_FOUND_ADDRESSES, address)?))
             })?),
+            8 => Response::Asked(
+                r.list("requests", MAX_ASKED, |r| Ok((OpId(r.array("invite")?), Redemption::read(r)?)))?,
+            ),
+            7 => Response::Removed { by: r.bytes("op", MAX_OP_BYTES)?.into() },
             other => return Err(CodecError::Unknown { what: "kind of response", value: other.into() }),
         };
         r.finish()?;

@@ -80,7 +80,10 @@ impl Mailbox {
         let mut mailbox = Self { key, policy, limits, rooms, members, blocked, generation: 0, owed: 0 };
         for row in store.workspaces()? {
             mailbox.generation += 1;
-            let room = Room::load(row, store, mailbox.generation)?;
+            let mut room = Room::load(row, store, mailbox.generation)?;
+            if let Some(write) = room.purge(store) {
+                store.commit_wait(vec![write])?;
+            }
             let id = room.id();
             mailbox.rooms.insert(id, room);
             // Nobody is connected yet, so there is nobody to welcome or to expel.
@@ -149,13 +152,13 @@ impl Mailbox {
         }
         match request {
             Request::Sync { workspace, heads, have } => match self.refusal(&workspace, &from) {
-                Some(why) => refuse(out, why),
+                Some(why) => {
+                    let shown = self.rooms.get(&workspace).and_then(|room| room.removal_of(store, &from));
+                    out.push(Action::Respond(ticket, shown.unwrap_or(Response::Refused(why))));
+                }
                 None => {
-                    let room = &self.rooms[&workspace];
-                    let missing = room.replica.missing(&heads, &have);
-                    let heads = room.replica.committed_heads();
-                    let ops = room.op_bytes(store, &missing.ids);
-                    out.push(Action::Respond(ticket, Response::Sync { ops, heads, more: missing.more }));
+                    let response = self.rooms[&workspace].answer_sync(store, &heads, &have);
+                    out.push(Action::Respond(ticket, response));
                     self.note_use(&workspace, now_ms, out);
                 }
             },
@@ -168,13 +171,20 @@ impl Mailbox {
                 }
             },
             Request::Push { workspace, ops } => self.on_push(from, ticket, workspace, &ops, out),
-            Request::Join { workspace, invite, redemption } => {
+            Request::Join { workspace, invite, redemption, .. } => {
                 self.on_join(from, ticket, workspace, &invite, &redemption, now_ms, out);
             }
             Request::Register { workspace, genesis, token } => {
                 let asked = Registration { workspace, genesis: &genesis, token: &token };
                 self.on_register(from, ticket, &asked, now_ms, store, out);
             }
+            Request::Asked { workspace, declined } => match self.refusal(&workspace, &from) {
+                Some(why) => refuse(out, why),
+                None => {
+                    let Some(room) = self.rooms.get_mut(&workspace) else { return };
+                    out.push(Action::Respond(ticket, room.show_requests(&from, &declined)));
+                }
+            },
             // A device link is answered by the device that made it.
             Request::Device { .. } => refuse(out, Refusal::NotAttester),
             // Who could seal them is a member; a relay holds no key.
@@ -224,6 +234,9 @@ impl Mailbox {
             None => {}
         }
         let Some(room) = self.rooms.get_mut(&id) else { return refuse(out, Refusal::UnknownWorkspace) };
+        if room.refuses(ops) {
+            return refuse(out, Refusal::Closed);
+        }
         let bytes: u64 = ops.iter().map(|op| op.len() as u64).sum();
         let full = room.bytes + bytes > self.limits.bytes_per_workspace
             || room.len() + ops.len() > self.limits.ops_per_workspace;
@@ -281,6 +294,14 @@ impl Mailbox {
                 // to the members by circuits.
                 if why == Refusal::NotAttester && room.replica.knows(&invite.id) {
                     out.push(Action::Welcome { device: from, guest: true });
+                }
+                let by_request = room.replica.invites().get(&invite.id).is_some_and(|invite| invite.approve);
+                if why == Refusal::NotAttester && by_request {
+                    let (answer, new) = room.hear_request(invite.id, redemption);
+                    if new {
+                        out.push(Action::Poke(id, None));
+                    }
+                    return refuse(out, answer);
                 }
                 refuse(out, why);
             }
@@ -380,6 +401,9 @@ impl Mailbox {
             room.replica.note_committed(commit.ops);
             self.owed -= room.answer(out);
             out.push(Action::Poke(commit.workspace, commit.from));
+            if room.replica.all_committed() {
+                out.extend(room.purge(store).map(Action::Write));
+            }
             return;
         }
         // What is in memory is not on the disk: nobody is told that it is, and the room is read anew.

@@ -26,7 +26,7 @@ pub(crate) struct Gauges {
 /// The counters and gauges of one relay.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: [AtomicU64; 9],
+    requests: [AtomicU64; 10],
     refusals: [AtomicU64; REFUSALS],
     codes: [std::sync::OnceLock<&'static str>; REFUSALS],
     reservations: [AtomicU64; 2],
@@ -36,7 +36,8 @@ pub struct Metrics {
     gauges: [AtomicU64; 8],
 }
 
-const REQUESTS: [&str; 9] = ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device"];
+const REQUESTS: [&str; 10] =
+    ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device", "asked"];
 const GAUGES: [(&str, &str); 8] = [
     ("peers", "Devices connected."),
     ("connections", "Connections open."),
@@ -60,6 +61,7 @@ impl Metrics {
             Request::Keys { .. } => 6,
             Request::Deposit { .. } => 7,
             Request::Device { .. } => 8,
+            Request::Asked { .. } => 9,
         };
         self.requests[kind].fetch_add(1, Relaxed);
     }

@@ -303,11 +303,11 @@ async fn links_that_are_revoked_or_expired_let_nobody_in_by_any_clock() {
     let mut late = Hostile::start(DeviceKey::from_seed(&[66; 32]), team.id()).await;
     let device = late.meet(&mut team.ana).await;
     let redemption = Redemption::new(&team.id(), &link.op.id, &late.key, &link.key());
-    let request = Request::Join { workspace: team.id(), invite: link.op.bytes.clone(), redemption };
+    let request = Request::Join { workspace: team.id(), invite: link.op.bytes.clone(), redemption, name: None };
     assert_eq!(late.ask(device, &request).await, Response::Refused(Refusal::Expired));
     let revoked = Link::parse(made["link"].as_str().unwrap()).unwrap();
     let redemption = Redemption::new(&team.id(), &revoked.op.id, &late.key, &revoked.key());
-    let request = Request::Join { workspace: team.id(), invite: revoked.op.bytes.clone(), redemption };
+    let request = Request::Join { workspace: team.id(), invite: revoked.op.bytes.clone(), redemption, name: None };
     assert_eq!(late.ask(device, &request).await, Response::Refused(Refusal::Revoked));
     assert_eq!(team.pictures(), before);
 }

@@ -52,7 +52,7 @@ fn a_second_device_is_one_person_with_the_first_and_is_removed_by_itself() {
     let device = laptop.device.clone();
     desk.call("device.remove", json!({"workspace": ws, "device": device}));
     laptop.until("the laptop knows", |p| p.call("workspace.show", json!({"workspace": ws}))["role"] == "none");
-    assert_eq!(add_node(&mut laptop, &ws, "too late"), Err("not_allowed".into()));
+    assert_eq!(add_node(&mut laptop, &ws, "too late"), Err("removed".into()));
     assert!(desk.state(&ws).contains("by the laptop"), "what the removal had seen stays");
     assert_eq!(members(&mut desk, &ws)[0]["devices"], json!([desk.device]));
     assert_eq!(desk.ask("device.remove", &json!({"workspace": ws, "device": desk.device})), Err("last_device".into()));

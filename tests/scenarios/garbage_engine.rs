@@ -119,7 +119,7 @@ async fn garbage_from_a_connected_member_changes_nothing() {
         Request::Sync { workspace: id, heads: ids[..3].to_vec(), have: ids.clone() },
         Request::Fetch { workspace: id, ids: ids.clone() },
         Request::Push { workspace: id, ops: ops.iter().map(|op| Arc::clone(&op.bytes)).collect() },
-        Request::Join { workspace: id, invite: link.op.bytes.clone(), redemption },
+        Request::Join { workspace: id, invite: link.op.bytes.clone(), redemption, name: Some("Ben".into()) },
     ];
     let requests: Vec<Vec<u8>> = requests.iter().map(Request::encode).collect();
     let (mut answered, mut refused) = (0, 0);
@@ -307,7 +307,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("version.list", &["workspace"]),
     ("version.show", &["workspace", "version"]),
     ("version.restore", &["workspace", "version"]),
-    ("invite.create", &["workspace", "role", "uses", "unlimited", "expires", "relay", "for", "attester"]),
+    ("invite.create", &["workspace", "role", "uses", "unlimited", "expires", "relay", "for", "attester", "approve"]),
     ("relay.add", &["workspace", "addr", "token"]),
     ("relay.list", &["workspace"]),
     ("relay.remove", &["workspace", "addr"]),
@@ -315,6 +315,9 @@ const VERBS: &[(&str, &[&str])] = &[
     ("invite.list", &["workspace"]),
     ("invite.inspect", &["link"]),
     ("invite.revoke", &["workspace", "invite"]),
+    ("invite.requests", &["workspace"]),
+    ("invite.approve", &["workspace", "device"]),
+    ("invite.decline", &["workspace", "device"]),
     ("join", &["link"]),
     ("pipeline.import", &["workspace", "content", "filename"]),
     ("pipeline.export", &["workspace", "format", "mine"]),

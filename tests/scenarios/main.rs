@@ -3,8 +3,10 @@
 
 mod adversaries;
 mod api_docs;
+mod approval;
 mod canary;
 mod cli;
+mod closing;
 mod corruption;
 mod demo;
 mod devices;

@@ -141,10 +141,11 @@ async fn who_was_removed_while_away_is_told_and_can_save_what_it_did() {
     ben.call("workspace.persist", json!({"workspace": ws})).await;
     ana.call("member.remove", json!({"workspace": ws, "member": ben.engine.device()})).await;
     ben.call("network.set", json!({"online": true})).await;
-    let told = |e: &Event| matches!(e, Event::Notice { code, .. } if code == "removed" || code == "removed_elsewhere");
-    ben.event(&mut at_ben, "Ben is told", told).await;
+    ben.event(&mut at_ben, "Ben is told", |e| matches!(e, Event::Notice { code, .. } if code == "removed")).await;
+    let listed = ben.call("workspace.list", json!({})).await["workspaces"][0].clone();
+    assert_eq!((&listed["status"], &listed["role"]), (&json!("removed"), &json!("none")));
     let export = |mine: bool| ben.call("pipeline.export", json!({"workspace": ws, "mine": mine}));
     assert!(export(true).await["content"].as_str().unwrap().contains("done alone"));
     assert!(!ana.state(&ws).await.contains("done alone"));
-    assert!(ben.refused("node.add", json!({"workspace": ws, "type": "generic", "label": "x"})).await.len() > 3);
+    assert_eq!(ben.refused("node.add", json!({"workspace": ws, "type": "generic", "label": "x"})).await, "removed");
 }

@@ -73,8 +73,10 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
         expires: Some(1_800_000_000),
         key: link_key().id(),
         bound_to: Some(bob().id()),
+        approve: false,
     };
     let open = Invite { role: Role::Viewer, max_uses: None, attester: None, expires: None, bound_to: None, ..full };
+    let asked = Invite { approve: true, ..open.clone() };
     let invite = OpId([21; 32]);
     let redemption = Redemption::new(&WorkspaceId(W), &invite, &bob(), &link_key());
     let offer = omniscope_protocol::device_link::offer_id(&alice().id(), &link_key().id());
@@ -97,6 +99,7 @@ pub(super) fn ops() -> Vec<(&'static str, Op)> {
         ("set_role", sign(W, 5, 1, &[], Body::SetRole { subject: bob().id(), role: Role::Owner, cap })),
         ("invite, limited", sign(W, 5, 127, &[30], Body::Invite(full))),
         ("invite, open", sign(W, 5, 128, &[30], Body::Invite(open))),
+        ("invite, by request", sign(W, 5, 129, &[30], Body::Invite(asked))),
         ("revoke_invite", sign(W, 5, 300, &[], Body::RevokeInvite { invite, cap })),
         ("admit by the attester", sign(W, 0, 0, &[21], admit(None))),
         ("admit by a member", sign(W, 0, 0, &[21, 30], admit(Some(cap)))),
@@ -155,6 +158,8 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
     let workspace = WorkspaceId([9; 32]);
     let redemption = Redemption::new(&workspace, &OpId([21; 32]), &bob(), &link_key());
     let ids = |of: &[u8]| of.iter().map(|n| OpId([*n; 32])).collect::<Vec<_>>();
+    let join =
+        |name| Request::Join { workspace, invite: Arc::from([1, 2].as_slice()), redemption: redemption.clone(), name };
     vec![
         ("sync", Request::Sync { workspace, heads: ids(&[30]), have: ids(&[30, 31, 32]) }),
         ("fetch", Request::Fetch { workspace, ids: ids(&[30, 31]) }),
@@ -164,16 +169,19 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("register", Request::Register { workspace, genesis: Arc::from([1, 2].as_slice()), token: b"token".to_vec() }),
         ("lookup", Request::Lookup { workspace }),
         ("device", Request::Device { workspace, key: link_key().id(), redemption: redemption.clone() }),
-        ("join", Request::Join { workspace, invite: Arc::from([1, 2].as_slice()), redemption }),
+        ("asked", Request::Asked { workspace, declined: vec![(OpId([21; 32]), bob().id())] }),
+        ("join", join(None)),
+        ("join, by request", join(Some("Bob".to_owned()))),
     ]
 }
 
 /// How many refusals have a number.
-const REFUSALS: u8 = 14;
+const REFUSALS: u8 = 17;
 
 pub(super) fn responses() -> Vec<(String, Response)> {
     let ops = || vec![Arc::from([1, 2, 3].as_slice())];
     let heads = || vec![OpId([30; 32])];
+    let redemption = Redemption::new(&WorkspaceId([9; 32]), &OpId([21; 32]), &bob(), &link_key());
     let mut all = vec![
         ("sync, there is more".to_owned(), Response::Sync { ops: ops(), heads: heads(), more: true }),
         ("sync".to_owned(), Response::Sync { ops: vec![], heads: heads(), more: false }),
@@ -181,6 +189,8 @@ pub(super) fn responses() -> Vec<(String, Response)> {
         ("receipt".to_owned(), Response::Receipt { heads: heads() }),
         ("admitted".to_owned(), Response::Admitted { deposit: None }),
         ("admitted, with a key".to_owned(), Response::Admitted { deposit: Some(deposit()) }),
+        ("asked".to_owned(), Response::Asked(vec![(OpId([21; 32]), redemption)])),
+        ("removed".to_owned(), Response::Removed { by: Arc::from([1, 2, 3].as_slice()) }),
         ("unsupported".to_owned(), Response::Unsupported { version: 0 }),
         (
             "found".to_owned(),
@@ -193,7 +203,7 @@ pub(super) fn responses() -> Vec<(String, Response)> {
             all.push((format!("refused: {}", refusal.code()), Response::Refused(refusal)));
         }
     }
-    assert_eq!(all.len(), 8 + usize::from(REFUSALS));
+    assert_eq!(all.len(), 10 + usize::from(REFUSALS));
     all
 }
 
@@ -225,6 +235,7 @@ pub(super) fn link() -> Link {
         expires: Some(1_800_000_000),
         key: link_key().id(),
         bound_to: None,
+        approve: false,
     };
     let op = sign([9; 32], 5, 1, &[], Body::Invite(invite));
     let addresses = vec!["/ip4/192.0.2.1/udp/4001/quic-v1".to_owned()];

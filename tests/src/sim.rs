@@ -118,6 +118,7 @@ impl World {
             expires: None,
             key: peer::key(90).id(),
             bound_to: None,
+            approve: false,
         };
         let ops = world.peers[ALICE].say(Body::Invite(invite), 0);
         world.invite = ops.last().map(|bytes| id_of(bytes));

@@ -40,9 +40,12 @@ pub(crate) enum Verb {
         /// The only device that may use it.
         #[arg(long, value_name = "DEVICE")]
         r#for: Option<String>,
-        /// Who lets in and counts: you while you are online, or the workspace's relay at any time.
-        #[arg(long, value_name = "WHO", default_value = "me", value_parser = ["me", "relay"])]
-        attester: String,
+        /// Who lets in and counts: you while you are online, or the workspace's relay at any time [default: me].
+        #[arg(long, value_name = "WHO", value_parser = ["me", "relay"])]
+        attester: Option<String>,
+        /// Let nobody in by the link itself: who has it asks, and an owner says yes or no.
+        #[arg(long, conflicts_with_all = ["uses", "unlimited", "attester"])]
+        approve: bool,
     },
     /// List the links that were made.
     List { workspace: String },
@@ -50,18 +53,24 @@ pub(crate) enum Verb {
     Inspect { link: String },
     /// Make a link worthless.
     Revoke { workspace: String, invite: String },
+    /// List who asks to be let in by a link with approval.
+    Requests { workspace: String },
+    /// Let in a device that asks.
+    Approve { workspace: String, device: String },
+    /// Do not let in a device that asks.
+    Decline { workspace: String, device: String },
 }
 
 pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
-        Verb::Create { workspace, role, uses, unlimited, expires, relay, r#for, attester } => {
+        Verb::Create { workspace, role, uses, unlimited, expires, relay, r#for, attester, approve } => {
             let role = match role {
                 Role::Viewer => "viewer",
                 Role::Editor => "editor",
             };
             let params = given(json!({
                 "workspace": workspace, "role": role, "uses": uses, "unlimited": unlimited,
-                "expires": expires, "relay": relay, "for": r#for, "attester": attester,
+                "expires": expires, "relay": relay, "for": r#for, "attester": attester, "approve": approve,
             }));
             context.show("invite.create", params, |i| line(&word(&i["link"]))).await
         }
@@ -70,6 +79,17 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
         Verb::Revoke { workspace, invite } => {
             let params = json!({"workspace": workspace, "invite": invite});
             context.show("invite.revoke", params, |_| line("Revoked. The link lets nobody in any more.")).await
+        }
+        Verb::Requests { workspace } => {
+            context.show("invite.requests", json!({"workspace": workspace}), requests).await
+        }
+        Verb::Approve { workspace, device } => {
+            let params = json!({"workspace": workspace, "device": device});
+            context.show("invite.approve", params, |a| line(&format!("Let in as {}.", word(&a["role"])))).await
+        }
+        Verb::Decline { workspace, device } => {
+            let params = json!({"workspace": workspace, "device": device});
+            context.show("invite.decline", params, |_| line("Declined.")).await
         }
     }
 }
@@ -95,6 +115,12 @@ fn list(answer: &Value) {
     table(&["Id", "Role", "State", "Used", "Expires"], &all.iter().map(row).collect::<Vec<_>>());
 }
 
+fn requests(answer: &Value) {
+    let row = |r: &Value| vec![word(&r["device"]), word(&r["name"]), word(&r["role"]), word(&r["at"])];
+    let all = answer["requests"].as_array().map(Vec::as_slice).unwrap_or_default();
+    table(&["Device", "Calls itself", "Role", "Asked"], &all.iter().map(row).collect::<Vec<_>>());
+}
+
 fn inspect(link: &Value) {
     let facts = [
         ("Workspace", word(&link["name"])),
@@ -102,6 +128,7 @@ fn inspect(link: &Value) {
         ("Invited by", word(&link["inviter"]["name"])),
         ("Fingerprint", word(&link["fingerprint"])),
         ("Expires", word(&link["expires"])),
+        ("Let in by", if link["approve"] == true { "an owner, after you asked".into() } else { String::new() }),
         ("Problem", word(&link["problem"]["message"])),
     ];
     for (heading, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {

@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context, join: Join) -> Result<ExitCode, Failu
         line(&if member {
             format!("You are {} of {}", word(&joined["role"]), word(&joined["workspace"]))
         } else {
-            "Nobody who can let you in was reached yet. It is tried again whenever a peer or the window runs.".into()
+            format!("{} It is tried again whenever a peer or the window runs.", word(&joined["message"]))
         });
     });
     Ok(if member { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })

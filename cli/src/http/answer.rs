@@ -40,7 +40,7 @@ fn status_of(code: &str) -> StatusCode {
         "bad_params" | "invalid_value" | "not_a_pipeline" | "not_confirmed" | "not_oneself" | "self_loop" | "cycle" => {
             StatusCode::BAD_REQUEST
         }
-        "not_allowed" | "not_member" | "senior_owner" => StatusCode::FORBIDDEN,
+        "not_allowed" | "not_member" | "removed" | "senior_owner" => StatusCode::FORBIDDEN,
         "ambiguous" | "id_taken" | "last_owner" => StatusCode::CONFLICT,
         "engine_stopped" | "no_network" => StatusCode::SERVICE_UNAVAILABLE,
         code if code.starts_with("no_such_") => StatusCode::NOT_FOUND,

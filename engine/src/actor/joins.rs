@@ -5,7 +5,7 @@
 
 use libp2p::Multiaddr;
 use omniscope_protocol::device_link::DeviceLink;
-use omniscope_protocol::identity::{DeviceId, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
 use omniscope_protocol::invitation::{Link, Redemption};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Op, Seal};
@@ -19,7 +19,7 @@ use super::{Actor, now_ms, store_error, unix_ms};
 use crate::api::{ApiError, millis};
 use crate::event::Event;
 use crate::net::NetCommand;
-use crate::store::{Batch, Write};
+use crate::store::{Batch, WorkspaceState, Write};
 use crate::workspace::role_name;
 
 /// Joins under way at one time.
@@ -32,11 +32,21 @@ pub(super) struct PendingJoin {
     link: Link,
     next_try: u64,
     admitted: bool,
+    /// An owner's device keeps the request: what others say who cannot help is no news.
+    heard: bool,
 }
 
 impl PendingJoin {
     pub(super) fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// What this device asks by the link; only owners are shown a name, and only by a link by request.
+    fn request(&self, key: &DeviceKey, name: Option<&str>) -> (WorkspaceId, Request) {
+        let workspace = self.link.workspace();
+        let redemption = Redemption::new(&workspace, &self.link.op.id, key, &self.link.key());
+        let name = name.filter(|_| self.link.invite.approve).map(str::to_owned);
+        (workspace, Request::Join { workspace, invite: self.link.op.bytes.clone(), redemption, name })
     }
 
     /// Whether a device can admit by this link, or may know somebody who can.
@@ -63,6 +73,7 @@ impl Actor {
         let id = link.workspace();
         if let Some(room) = self.rooms.get(&id)
             && room.space.replica.role(&self.me) > Role::None
+            && room.row.state != WorkspaceState::Removed
         {
             let role = role_name(room.space.replica.role(&self.me));
             self.know_from(&link);
@@ -79,25 +90,29 @@ impl Actor {
             return Err(ApiError::new("too_many_joins", format!("at most {MAX_JOINS} joins can be under way")));
         }
         let role = role_name(link.invite.role);
-        let (code, message) = ("no_one_reachable".to_owned(), "Nobody who can let you in was reached yet.".to_owned());
+        let (code, message) = if link.invite.approve {
+            (Refusal::AwaitsApproval.code(), refusal_words(Refusal::AwaitsApproval))
+        } else {
+            ("no_one_reachable", "Nobody who can let you in was reached yet.")
+        };
         let pending = Write::PendingJoin {
             link: link.to_text().to_string(),
             workspace: Some(id.0),
             since_ms: unix_ms(),
-            code,
-            message,
+            code: code.to_owned(),
+            message: message.to_owned(),
         };
         self.store.commit_wait(Batch::one(pending)).map_err(store_error)?;
         if !self.joins.iter().any(|j| j.link.op.id == link.op.id) {
             self.begin_join(link);
             self.tell(Event::WorkspacesChanged {});
         }
-        Ok(json!({"workspace": id.to_string(), "role": role, "status": "pending"}))
+        Ok(json!({"workspace": id.to_string(), "role": role, "status": "pending", "code": code, "message": message}))
     }
 
     fn begin_join(&mut self, link: Link) {
         self.know_from(&link);
-        self.joins.push(PendingJoin { link, next_try: 0, admitted: false });
+        self.joins.push(PendingJoin { link, next_try: 0, admitted: false, heard: false });
     }
 
     /// Keeps connected with those whom a link names, also where it says that they are.
@@ -122,9 +137,7 @@ impl Actor {
         let mut requests = Vec::new();
         for join in due {
             join.next_try = now + RETRY_MS;
-            let workspace = join.link.workspace();
-            let redemption = Redemption::new(&workspace, &join.link.op.id, &self.key, &join.link.key());
-            let request = Request::Join { workspace, invite: join.link.op.bytes.clone(), redemption };
+            let (workspace, request) = join.request(&self.key, Some(&self.profile.0));
             let asked = self.peers.keys().filter(|d| join.wants(d));
             requests.extend(asked.map(|d| (*d, workspace, request.clone())));
         }
@@ -137,13 +150,13 @@ impl Actor {
         }
     }
 
-    /// What is asked of relays for the joins that are under way: the workspace, who attests, the request.
-    pub(super) fn pending_redemptions(&self) -> Vec<(WorkspaceId, Option<DeviceId>, Request)> {
+    /// What is asked of relays for the joins that are under way: the workspace, whether a relay's answer is one to the join
+    /// and not only to its being shown, the request.
+    pub(super) fn pending_redemptions(&self) -> Vec<(WorkspaceId, impl Fn(&DeviceId) -> bool + use<>, Request)> {
         let pending = self.joins.iter().filter(|join| !join.admitted).map(|join| {
-            let workspace = join.link.workspace();
-            let redemption = Redemption::new(&workspace, &join.link.op.id, &self.key, &join.link.key());
-            let request = Request::Join { workspace, invite: join.link.op.bytes.clone(), redemption };
-            (workspace, join.link.invite.attester, request)
+            let (workspace, request) = join.request(&self.key, None);
+            let (attester, approve) = (join.link.invite.attester, join.link.invite.approve);
+            (workspace, move |relay: &DeviceId| approve || attester == Some(*relay), request)
         });
         pending.collect()
     }
@@ -179,6 +192,10 @@ impl Actor {
 
     pub(super) fn on_join_refused(&mut self, id: WorkspaceId, refusal: Refusal) {
         let Some(at) = self.joins.iter().position(|j| j.link.workspace() == id && !j.admitted) else { return };
+        self.joins[at].heard |= refusal == Refusal::AwaitsApproval;
+        if self.joins[at].heard && refusal != Refusal::AwaitsApproval && !refusal.is_final() {
+            return;
+        }
         let (workspace, code, message) = (id.to_string(), refusal.code().to_owned(), refusal_words(refusal).to_owned());
         if !refusal.is_final() {
             return self.goes_on_waiting(id, &code, &message);
@@ -246,6 +263,7 @@ impl Actor {
         device: DeviceId,
         invite: &[u8],
         redemption: &Redemption,
+        name: Option<&str>,
     ) -> Response {
         if redemption.device != device {
             return Response::Refused(Refusal::Forged);
@@ -262,6 +280,9 @@ impl Actor {
         });
         match answer {
             Ok(JoinAnswer::Admitted(_)) => Response::Admitted { deposit: None },
+            Ok(JoinAnswer::Refused(Refusal::AwaitsApproval)) => {
+                Response::Refused(self.hear_request(&id, &invite.id, &device, name))
+            }
             Ok(JoinAnswer::Refused(refusal)) => Response::Refused(refusal),
             Err(_) => Response::Refused(Refusal::UnknownWorkspace),
         }
@@ -284,5 +305,8 @@ fn refusal_words(refusal: Refusal) -> &'static str {
             "The other side could not answer; it is tried again."
         }
         Refusal::Blocked => "The relay does not serve this device.",
+        Refusal::AwaitsApproval => "An owner of the workspace has to let you in; it is asked until one does.",
+        Refusal::Closed => "This workspace is closed.",
+        Refusal::Declined => "An owner of the workspace did not let you in.",
     }
 }

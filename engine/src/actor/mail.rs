@@ -39,6 +39,8 @@ pub(super) enum Step {
     Push,
     Register,
     Lookup,
+    /// Who asked there to be let in, for an owner.
+    Asked,
     /// A sealed key for who redeems this invite.
     Deposit(OpId),
     /// An invitation is shown, so that its holder may reach members by circuits.
@@ -243,7 +245,7 @@ impl Actor {
         let Some(post) = self.mail.met.get(&relay).and_then(|posts| posts.get(id)) else { return };
         let Some(heads) = post.heads.as_ref() else { return };
         let missing = replica.missing(heads, &[]).ids;
-        if replica.role(&self.me) == Role::None || missing.is_empty() {
+        if replica.role(&self.me) == Role::None || missing.is_empty() || room.waits_for_past_of_close() {
             return;
         }
         if post.under_way {
@@ -266,9 +268,11 @@ impl Actor {
     /// A relay answered, or did not.
     pub(super) fn on_mail(&mut self, relay: DeviceId, id: WorkspaceId, step: Step, response: Option<Response>) {
         let now = self.now();
+        let response = response.map(|response| self.heed_removal(&id, response));
         match step {
             Step::Knock => return self.on_knocked(id, response),
             Step::Lookup => return self.on_found(response),
+            Step::Asked => return self.on_asked_there(id, response),
             Step::Deposit(invite) => {
                 if matches!(response, Some(Response::Receipt { .. }))
                     && let Some((_, _, deposit)) = self.mail.deposits.remove(&invite)
@@ -286,13 +290,17 @@ impl Actor {
         }
         match (step, response) {
             (_, Some(Response::Sync { ops, heads, more })) => {
-                let brought = !ops.is_empty();
+                let before = self.size(&id);
                 self.take_ops(&id, &ops);
+                // Of a workspace that was closed a relay may hold what has no past here.
+                let brought = self.size(&id) != before;
+                self.heed_closes(&id, &ops);
                 let ahead = self.note_mail(relay, &id, heads);
                 if (more || ahead) && brought {
                     self.sync_mail_at(&relay, &id, now);
                 } else {
                     self.look_up(relay, id);
+                    self.fetch_requests(relay, id);
                     self.push_mail(relay, &id);
                 }
                 self.after_first_sync(&id);
@@ -382,7 +390,7 @@ impl Actor {
             return Response::Refused(Refusal::UnknownWorkspace);
         }
         let ahead = heads.iter().any(|head| !self.rooms[&id].space.replica.knows(head));
-        if ahead {
+        if ahead || self.hears_requests(&id) {
             self.sync_mail_at(&relay, &id, now);
         } else {
             self.note_mail(relay, &id, heads.to_vec());
@@ -411,12 +419,40 @@ impl Actor {
 
     // ---- invitations
 
+    /// Asks a relay who asked there to be let in, where this device is an owner's and a link by request is open.
+    fn fetch_requests(&mut self, relay: DeviceId, id: WorkspaceId) {
+        if self.hears_requests(&id) {
+            let request = Request::Asked { workspace: id, declined: self.declined(&id) };
+            self.request(relay, Sent::Mail(id, Step::Asked), &request);
+        }
+    }
+
+    /// Relays that keep a workspace hear what was declined.
+    pub(super) fn tell_declined(&mut self, id: &WorkspaceId) {
+        for relay in self.mail.met.keys().copied().collect::<Vec<_>>() {
+            if self.keeps(&relay, id) {
+                self.fetch_requests(relay, *id);
+            }
+        }
+    }
+
+    fn on_asked_there(&mut self, id: WorkspaceId, response: Option<Response>) {
+        let Some(Response::Asked(asked)) = response else { return };
+        for (invite, redemption) in asked {
+            let Some(room) = self.rooms.get(&id) else { return };
+            let by_request = room.space.replica.invites().get(&invite).is_some_and(|invite| invite.approve);
+            if let Some(op) = room.space.op_bytes(&self.store, &[invite]).pop().filter(|_| by_request) {
+                // Judged as if its author had asked here; what it is told it hears from the relay.
+                self.answer_join(id, redemption.device, &op, &redemption, None);
+            }
+        }
+    }
+
     /// Shows pending invitations to the relays: those that are named as attesters let in, others let through.
     pub(super) fn knock(&mut self) {
-        for (workspace, attester, request) in self.pending_redemptions() {
+        for (workspace, answers, request) in self.pending_redemptions() {
             for relay in self.mail.met.keys().copied().collect::<Vec<_>>() {
-                let sent =
-                    if attester == Some(relay) { Sent::Join(workspace) } else { Sent::Mail(workspace, Step::Knock) };
+                let sent = if answers(&relay) { Sent::Join(workspace) } else { Sent::Mail(workspace, Step::Knock) };
                 self.request(relay, sent, &request);
             }
         }

@@ -384,6 +384,10 @@ impl Actor {
             return;
         };
         self.heard(&device);
+        let response = match sent {
+            Sent::Sync(workspace) => self.heed_removal(&workspace, response),
+            _ => response,
+        };
         match (sent, response) {
             (Sent::Sync(workspace), Response::Sync { ops, heads, more }) => {
                 let before = self.standing(&workspace, &device);
@@ -422,7 +426,7 @@ impl Actor {
             (Sent::Device(workspace), Response::Admitted { .. }) => self.on_device_added(workspace, device),
             (Sent::Device(workspace), Response::Refused(refusal)) => self.on_device_refused(workspace, device, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember)) => self.show_admission(workspace, device),
-            (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) => {
+            (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) if self.is_member_here(&workspace) => {
                 let code = "removed_elsewhere".to_owned();
                 let message = "Another member says that you were removed from this workspace.".to_owned();
                 self.tell(Event::Notice { code, message, workspace: Some(workspace.to_string()) });
@@ -434,6 +438,15 @@ impl Actor {
             }
             (_, other) => tracing::debug!(?other, "a response of another kind than asked for"),
         }
+    }
+
+    /// How many ops are in the log, and how many wait for their past.
+    pub(super) fn size(&self, id: &WorkspaceId) -> Option<(usize, usize)> {
+        self.rooms.get(id).map(|room| (room.space.replica.len(), room.space.replica.waiting()))
+    }
+
+    fn is_member_here(&self, id: &WorkspaceId) -> bool {
+        self.rooms.get(id).is_some_and(|room| room.row.state == WorkspaceState::Member)
     }
 
     fn standing(&self, id: &WorkspaceId, device: &DeviceId) -> Option<Standing> {
@@ -516,7 +529,7 @@ impl Actor {
                 self.respond(token, &response);
             }
             // Whoever is a member has no need of it; only a relay keeps keys for links.
-            Request::Deposit { .. } | Request::Register { .. } | Request::Lookup { .. } => {
+            Request::Deposit { .. } | Request::Register { .. } | Request::Lookup { .. } | Request::Asked { .. } => {
                 self.respond(token, &Response::Refused(Refusal::NotAttester))
             }
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
@@ -526,8 +539,8 @@ impl Actor {
                     other => self.respond(token, &other),
                 }
             }
-            Request::Join { workspace, invite, redemption } => {
-                match self.answer_join(workspace, device, &invite, &redemption) {
+            Request::Join { workspace, invite, redemption, name } => {
+                match self.answer_join(workspace, device, &invite, &redemption, name.as_deref()) {
                     Response::Admitted { .. } => self.owe(workspace, Owed::Admission, token),
                     other => self.respond(token, &other),
                 }
@@ -550,10 +563,17 @@ impl Actor {
         }
     }
 
+    /// Who is no member any more is shown why, and nothing else.
+    fn removal_of(&self, id: &WorkspaceId, device: &DeviceId) -> Option<Response> {
+        let space = &self.rooms.get(id)?.space;
+        let by = space.op_bytes(&self.store, &[space.replica.ended_by(device)?]).pop()?;
+        Some(Response::Removed { by })
+    }
+
     fn answer_sync(&mut self, id: WorkspaceId, device: DeviceId, heads: &[OpId], have: &[OpId]) -> Response {
         self.flush(&id, u64::MAX);
         if let Some(refusal) = self.refusal(&id, &device) {
-            return Response::Refused(refusal);
+            return self.removal_of(&id, &device).unwrap_or(Response::Refused(refusal));
         }
         // What it names it holds, but has not necessarily committed: no receipt is read into this.
         let ahead = heads.iter().any(|h| !self.rooms[&id].space.replica.knows(h));

@@ -15,6 +15,7 @@ fn link() -> Link {
         expires: Some(1_800_000_000),
         key: DeviceKey::from_seed(&secret).id(),
         bound_to: None,
+        approve: false,
     };
     let draft = Draft {
         workspace: WorkspaceId([4; 32]),

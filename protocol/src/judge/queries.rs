@@ -2,7 +2,7 @@
 
 use super::Judge;
 use super::fact::{Author, Id, InviteState, Member, Role};
-use super::facts::{DeedKind, EDIT, WELL_FORMED};
+use super::facts::{Deed, DeedKind, EDIT, WELL_FORMED};
 use super::lens::{Decided, Lens, Universe};
 use super::present::{accepted, settled};
 use crate::causal::Node;
@@ -137,6 +137,11 @@ impl Judge {
         settled(self.lens().closed(None))
     }
 
+    /// The closes that count.
+    pub fn closes(&self) -> impl Iterator<Item = Node> + '_ {
+        self.facts.closes.iter().copied().filter(|close| self.valid(*close))
+    }
+
     /// The live devices of a person, itself first if it is one; whatever the person's role.
     pub fn devices(&self, person: &Author) -> Vec<Author> {
         let Some(number) = self.facts.author_numbers.get(person) else { return Vec::new() };
@@ -150,6 +155,21 @@ impl Judge {
     pub fn standing_add(&self, person: &Author, device: &Author) -> Option<Option<Node>> {
         let number = |author: &Author| self.facts.author_numbers.get(author).copied();
         settled(self.lens().standing_add(number(person)?, number(device)?, None))
+    }
+
+    /// The op that counts and that ended a device's membership last, in the order of this log: a removal or a leave of a
+    /// person whose device it is or was, or a removal of the device.
+    pub fn ended_by(&self, author: &Author) -> Option<Node> {
+        let number = *self.facts.author_numbers.get(author)?;
+        let adds = self.facts.adds.get(&number).into_iter().flatten();
+        let mut persons: Vec<u32> = adds.filter_map(|add| self.facts.deed_at(*add).person).collect();
+        persons.push(number);
+        let ends = |deed: &&Deed| match deed.kind {
+            DeedKind::SetRole => deed.role == Role::None && deed.subject.is_some_and(|s| persons.contains(&s)),
+            DeedKind::RemoveDevice => deed.subject == Some(number),
+            _ => false,
+        };
+        self.facts.deeds.iter().rev().filter(ends).map(|deed| deed.node).find(|node| self.valid(*node))
     }
 
     /// Everybody for whom some structural add, valid or not, named a device.

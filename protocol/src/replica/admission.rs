@@ -1,7 +1,8 @@
 //! Letting somebody in by a link, and what to tell who cannot come in.
 
 use super::{Output, Replica, Unacceptable};
-use crate::identity::{DeviceKey, OpId};
+use crate::causal::Node;
+use crate::identity::{DeviceId, DeviceKey, OpId};
 use crate::invitation::Redemption;
 use crate::judge::Role;
 use crate::op::{Body, Draft, Op, SessionId};
@@ -54,7 +55,8 @@ impl AuthorError {
 }
 
 impl Replica {
-    /// Judges a redemption and, where this device may, signs the admission.
+    /// Judges a redemption and, where this device may, signs the admission. By a link by request nobody is let in: who
+    /// asks for the first time is told by an owner's device that it awaits approval, and by others that they cannot help.
     ///
     /// `now_ms` is this device's clock in Unix milliseconds; expiry is the attester's to keep, no rule rests on it.
     pub fn admit(
@@ -101,6 +103,9 @@ impl Replica {
             return Err(Refusal::UsedUp);
         }
         let me = key.id();
+        if invite.approve {
+            return self.hear_request(&me, &redemption.device);
+        }
         let proof = match invite.attester {
             Some(attester) if attester == me => None,
             Some(_) => return Err(Refusal::NotAttester),
@@ -122,6 +127,69 @@ impl Replica {
         if self.role(&redemption.device) == Role::None { Err(Refusal::Revoked) } else { Ok(admission) }
     }
 
+    /// By a link by request an owner lets in, with a set role; who is a member already need not be.
+    fn hear_request(&self, me: &DeviceId, joiner: &DeviceId) -> Result<OpId, Refusal> {
+        if let Some(member) = self.judge.members().into_iter().find(|m| m.author == joiner.0) {
+            return Ok(OpId(*self.judge.id(member.grant)));
+        }
+        let owner = self.judge.live_cap(&me.0).is_some();
+        Err(if owner { Refusal::AwaitsApproval } else { Refusal::NotAttester })
+    }
+
+    /// The open links that give more than `role` and that a person is known to have seen: in the past of what one of its
+    /// devices said, was admitted by, or said that it holds. A link for another device is of no use to it.
+    pub fn links_seen_by(&self, person: &DeviceId, role: Role) -> Vec<OpId> {
+        let devices: Vec<DeviceId> = self.judge.devices(&person.0).into_iter().map(DeviceId).chain([*person]).collect();
+        let mut tops: Vec<Node> =
+            (0..self.len() as u32).map(Node).filter(|n| devices.contains(&DeviceId(self.judge.author(*n)))).collect();
+        for device in &devices {
+            let grants = self.grants.get(device).into_iter().flatten();
+            tops.extend(grants.filter(|grant| self.judge.admit_index(**grant).is_some()));
+            tops.extend(self.shared.get(device).into_iter().flat_map(|shared| &shared.tops));
+        }
+        let tops = self.judge.causal().heads_of(&tops);
+        let seen = |invite: Node| tops.iter().any(|top| *top == invite || self.judge.causal().saw(*top, invite));
+        let of_use = self
+            .invites
+            .iter()
+            .filter(|(_, invite)| invite.role > role && invite.bound_to.is_none_or(|device| devices.contains(&device)));
+        let open = of_use.filter(|(id, _)| {
+            let node = self.judge.node(&id.0);
+            node.is_some_and(|n| self.judge.invite_state(n).is_some_and(|state| state.open()) && seen(n))
+        });
+        open.map(|(id, _)| *id).collect()
+    }
+
+    /// The op that counts and that ended a device's membership last.
+    pub fn ended_by(&self, device: &DeviceId) -> Option<OpId> {
+        self.judge.ended_by(&device.0).map(|node| OpId(*self.judge.id(node)))
+    }
+
+    /// Reads an op that is not known here yet, because who was removed is served no more, as news that the membership of
+    /// the device `me` has ended: said by an owner, by `me`, or by another device of the same person, as far as this log
+    /// tells who is one (Rule R32). Its id, if it says so.
+    pub fn reads_as_end(&self, me: &DeviceId, bytes: &[u8]) -> Option<OpId> {
+        let op = Op::decode(bytes).ok().filter(|op| op.workspace() == self.workspace && !self.knows(&op.id))?;
+        let person = self.person_of(me);
+        let ends = match op.body {
+            Body::SetRole { subject, role: Role::None, .. } => {
+                subject == person && self.role(&op.author) == Role::Owner
+            }
+            Body::Leave => op.author == person,
+            Body::RemoveDevice { device, .. } => device == *me && self.person_of(&op.author) == person,
+            _ => false,
+        };
+        ends.then_some(op.id)
+    }
+
+    /// Reads an op whose past is not known here, because a relay has dropped it with the mailbox, as news that an owner, as
+    /// far as this log tells who is one, closed the workspace. Its id, if it says so.
+    pub fn reads_as_close(&self, bytes: &[u8]) -> Option<OpId> {
+        let op = Op::decode(bytes).ok().filter(|op| op.workspace() == self.workspace && !self.knows(&op.id))?;
+        let closes = matches!(op.body, Body::Close { .. }) && self.role(&op.author) == Role::Owner;
+        closes.then_some(op.id)
+    }
+
     /// Signs an admission, which belongs to no session and names nothing but what it rests on (Rule R14).
     fn sign_admission(
         &mut self,
@@ -141,14 +209,14 @@ impl Replica {
         Ok(id)
     }
 
-    /// Who is a member keeps the admission that it came in by, however often it asks.
+    /// Who is a member keeps the admission, or the set role, that it came in by, however often it asks.
     fn standing_admission(&self, redemption: &Redemption, invite: &OpId) -> Option<OpId> {
         if self.role(&redemption.device) == Role::None {
             return None;
         }
         let grants = self.grants.get(&redemption.device)?;
         let invite = self.judge.node(&invite.0)?;
-        let by_invite = |n: &&crate::causal::Node| self.judge.causal().saw(**n, invite);
+        let by_invite = |n: &&Node| self.judge.causal().saw(**n, invite);
         let grant = grants.iter().find(|n| self.judge.valid(**n) && by_invite(n))?;
         Some(OpId(*self.judge.id(*grant)))
     }

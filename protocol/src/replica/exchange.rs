@@ -13,7 +13,7 @@ use crate::wire::{MAX_ANSWER_BYTES, MAX_HAVE, MAX_HEADS, MAX_OPS};
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
     /// Heads of what it committed, as far as known here.
-    tops: Vec<Node>,
+    pub(super) tops: Vec<Node>,
     /// Whether it named heads that are not known here.
     ahead: bool,
 }

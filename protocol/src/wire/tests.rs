@@ -15,7 +15,7 @@ fn requests() -> Vec<Request> {
         Request::Sync { workspace, heads: vec![OpId([2; 32])], have: vec![] },
         Request::Fetch { workspace, ids: vec![OpId([2; 32]), OpId([3; 32])] },
         Request::Push { workspace, ops: vec![vec![1, 2, 3].into()] },
-        Request::Join { workspace, invite: vec![1].into(), redemption: redemption() },
+        Request::Join { workspace, invite: vec![1].into(), redemption: redemption(), name: Some("Ana".into()) },
         Request::Register { workspace, genesis: vec![1, 2].into(), token: b"token".to_vec() },
         Request::Lookup { workspace },
     ]

@@ -1,13 +1,15 @@
 //! One workspace at a relay: its replica, who belongs to it, and the answers that wait for a commit.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use omniscope_protocol::invitation::Redemption;
+use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Op;
 use omniscope_protocol::replica::{JoinAnswer, Output, Replica};
-use omniscope_protocol::wire::{Deposit, Refusal, Response};
+use omniscope_protocol::wire::{Deposit, MAX_ASKED, Refusal, Response};
 
 use super::{Action, Ticket};
 use crate::store::{Store, StoreError, WorkspaceRow, Write};
@@ -48,16 +50,24 @@ pub(super) struct Room {
     pub(super) generation: u64,
     owed: Vec<(Owed, Ticket)>,
     deposits: BTreeMap<OpId, Deposit>,
+    /// Ops of which only husks are left.
+    husks: BTreeSet<OpId>,
+    /// Who asked to be let in by a link by request, for owners who come later, and whether one declined. In memory only:
+    /// who still waits asks again.
+    asked: BTreeMap<(OpId, DeviceId), (Redemption, bool)>,
 }
 
 impl Room {
     /// Reads a workspace's log. Rows that are not what their id says are passed over: a member brings them again.
     pub(super) fn load(row: WorkspaceRow, store: &Store, generation: u64) -> Result<Self, StoreError> {
         let mut replica = Replica::new(WorkspaceId(row.id));
-        let mut damaged = 0u32;
+        let (mut damaged, mut husks) = (0u32, BTreeSet::new());
         store.for_each_op(&row.id, |id, bytes| {
             let whole = blake3::hash(bytes).as_bytes() == &id;
-            let op = Op::decode_trusted(bytes).ok().filter(|_| whole);
+            let op = if whole { Op::decode_trusted(bytes).ok() } else { Op::from_husk(OpId(id), bytes) };
+            if !whole {
+                husks.extend(op.as_ref().map(|op| op.id));
+            }
             damaged += u32::from(op.is_none_or(|op| replica.load(&op, &mut Vec::new()).is_err()));
         })?;
         if damaged > 0 {
@@ -68,7 +78,17 @@ impl Room {
         };
         let deposits = store.deposits(&row.id)?.into_iter().filter_map(read).collect();
         let bytes = replica.bytes();
-        Ok(Self { row, replica, members: BTreeSet::new(), bytes, generation, owed: Vec::new(), deposits })
+        Ok(Self {
+            row,
+            replica,
+            members: BTreeSet::new(),
+            bytes,
+            generation,
+            owed: Vec::new(),
+            deposits,
+            husks,
+            asked: BTreeMap::new(),
+        })
     }
 
     /// A workspace that is registered now, with its genesis.
@@ -81,7 +101,8 @@ impl Room {
     ) -> (Self, Vec<Write>) {
         let row = WorkspaceRow { id: id.0, registrar: registrar.0, since_ms: now_ms, used_ms: now_ms };
         let (replica, owed, deposits) = (Replica::new(id), Vec::new(), BTreeMap::new());
-        let mut room = Self { row, replica, members: BTreeSet::new(), bytes: 0, generation, owed, deposits };
+        let (members, husks, asked) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        let mut room = Self { row, replica, members, bytes: 0, generation, owed, deposits, husks, asked };
         let mut writes = vec![Write::Workspace { id: id.0, registrar: registrar.0, now_ms }];
         writes.extend(room.take(std::slice::from_ref(&genesis.bytes)).0);
         (room, writes)
@@ -149,6 +170,89 @@ impl Room {
         over.into_iter().map(|invite| Write::DropDeposit { invite: invite.0 }).collect()
     }
 
+    /// Keeps what somebody asks by a link that is in order, but by which owners alone let in. The answer, and whether it is
+    /// new.
+    pub(super) fn hear_request(&mut self, invite: OpId, redemption: &Redemption) -> (Refusal, bool) {
+        self.forget_requests();
+        let full = self.asked.len() >= MAX_ASKED;
+        match self.asked.entry((invite, redemption.device)) {
+            Entry::Occupied(known) if known.get().1 => (Refusal::Declined, false),
+            Entry::Occupied(_) => (Refusal::AwaitsApproval, false),
+            Entry::Vacant(_) if full => (Refusal::Busy, false),
+            Entry::Vacant(place) => {
+                place.insert((redemption.clone(), false));
+                (Refusal::AwaitsApproval, true)
+            }
+        }
+    }
+
+    /// What was asked here and is not answered, for an owner's device, which says what was declined.
+    pub(super) fn show_requests(&mut self, owner: &DeviceId, declined: &[(OpId, DeviceId)]) -> Response {
+        if self.replica.judge().live_cap(&owner.0).is_none() {
+            return Response::Refused(Refusal::NotMember);
+        }
+        for asked in declined {
+            if let Some((_, over)) = self.asked.get_mut(asked) {
+                *over = true;
+            }
+        }
+        self.forget_requests();
+        let waiting = self.asked.iter().filter(|(_, (_, declined))| !declined);
+        Response::Asked(waiting.map(|((invite, _), (redemption, _))| (*invite, redemption.clone())).collect())
+    }
+
+    /// Forgets requests of those who are members now, and by links that let nobody in any more.
+    fn forget_requests(&mut self) {
+        let judge = self.replica.judge();
+        let open = |invite: &OpId| judge.invite_state(judge.node(&invite.0)?).map(|state| state.open());
+        self.asked.retain(|(invite, device), _| judge.role(&device.0) == Role::None && open(invite) == Some(true));
+    }
+
+    /// Once a close counts, what is sealed in the committed ops is dropped. What is to be written for that, if anything.
+    pub(super) fn purge(&mut self, store: &Store) -> Option<Write> {
+        if !self.replica.judge().closed() || self.husks.len() == self.len() {
+            return None;
+        }
+        let mut left = Vec::new();
+        let mut dropped = 0;
+        let read = store.for_each_op(&self.row.id, |id, bytes| {
+            if !self.husks.contains(&OpId(id))
+                && let Some(husk) = Op::decode_trusted(bytes).ok().and_then(|op| op.husk())
+            {
+                dropped += bytes.len().saturating_sub(husk.len()) as u64;
+                left.push((id, husk));
+            }
+        });
+        if let Err(error) = read {
+            tracing::error!(%error, "a closed workspace is not purged yet");
+            return None;
+        }
+        self.bytes = self.bytes.saturating_sub(dropped);
+        self.husks.extend(left.iter().map(|(id, _)| OpId(*id)));
+        (!left.is_empty()).then_some(Write::Purge { workspace: self.row.id, left })
+    }
+
+    /// Whether ops hold anything new that a closed workspace's mailbox takes no more.
+    pub(super) fn refuses(&self, ops: &[Arc<[u8]>]) -> bool {
+        let sealed = |bytes: &Arc<[u8]>| {
+            let op = Op::decode_trusted(bytes).ok().filter(|op| !self.replica.knows(&op.id));
+            op.is_some_and(|op| op.husk().is_some())
+        };
+        self.replica.judge().closed() && ops.iter().any(sealed)
+    }
+
+    /// What a member lacks. Where that was dropped, it is told of the closes instead.
+    pub(super) fn answer_sync(&self, store: &Store, heads: &[OpId], have: &[OpId]) -> Response {
+        let mut missing = self.replica.missing(heads, have);
+        if missing.ids.iter().any(|id| self.husks.contains(id)) {
+            let judge = self.replica.judge();
+            missing.ids = judge.closes().map(|close| OpId(*judge.id(close))).collect();
+            missing.more = false;
+        }
+        let ops = self.op_bytes(store, &missing.ids);
+        Response::Sync { ops, heads: self.replica.committed_heads(), more: missing.more }
+    }
+
     fn is_open(&self, invite: &OpId) -> bool {
         let judge = self.replica.judge();
         judge.node(&invite.0).and_then(|node| judge.invite_state(node)).is_some_and(|state| state.open())
@@ -183,7 +287,7 @@ impl Room {
 
     /// The bytes of ops of the log.
     pub(super) fn op_bytes(&self, store: &Store, ids: &[OpId]) -> Vec<Arc<[u8]>> {
-        let ids: Vec<[u8; 32]> = ids.iter().map(|id| id.0).collect();
+        let ids: Vec<[u8; 32]> = ids.iter().filter(|id| !self.husks.contains(id)).map(|id| id.0).collect();
         match store.ops_by_id(&self.row.id, &ids) {
             Ok(rows) => rows.into_iter().map(Arc::from).collect(),
             Err(error) => {
@@ -191,6 +295,12 @@ impl Room {
                 Vec::new()
             }
         }
+    }
+
+    /// Who is no member any more is shown why, and nothing else.
+    pub(super) fn removal_of(&self, store: &Store, device: &DeviceId) -> Option<Response> {
+        let by = self.op_bytes(store, &[self.replica.ended_by(device)?]).pop()?;
+        Some(Response::Removed { by })
     }
 
     pub(super) fn owe(&mut self, what: Owed, ticket: Ticket) {

@@ -118,7 +118,13 @@ fn a_workspace_is_registered_with_a_token_once_and_its_members_alone_are_served(
     assert_eq!(given.len(), 3);
     let expelled = stage.ask(ANA, Request::Push { workspace: genesis().workspace(), ops: made[2..].to_vec() });
     assert!(expelled.iter().any(|a| matches!(a, Action::Expel(d) if *d == key(BEN).id())), "removal bites at once");
-    assert_eq!(stage.sync(BEN), refused(Refusal::Removed));
+    assert_eq!(stage.sync(BEN), refused(Refusal::Removed), "what is not committed is shown to nobody");
+    for action in expelled {
+        let Action::Commit(commit) = action else { continue };
+        stage.store.commit_wait(commit.writes).unwrap();
+    }
+    let Response::Removed { by } = stage.sync(BEN) else { panic!("Ben is shown why he is served no more") };
+    assert_eq!(by, made[2]);
 }
 
 #[test]

@@ -137,6 +137,7 @@ impl Driver {
             | Request::Keys { workspace, .. }
             | Request::Deposit { workspace, .. }
             | Request::Device { workspace, .. }
+            | Request::Asked { workspace, .. }
             | Request::Lookup { workspace } => *workspace,
         };
         let job = Job { from, ticket, request, _incoming: incoming };

@@ -18,6 +18,8 @@ const MAX_GROUP_WRITES: usize = 8192;
 pub(crate) enum Write {
     /// Adds an op; one that is there stays.
     Op { workspace: [u8; 32], id: [u8; 32], bytes: Arc<[u8]> },
+    /// Puts what is left of ops in their place, and sees to it that the rest is gone from the disk.
+    Purge { workspace: [u8; 32], left: Vec<([u8; 32], Vec<u8>)> },
     /// Adds a workspace, registered by a device.
     Workspace { id: [u8; 32], registrar: [u8; 32], now_ms: i64 },
     /// Notes that a member used its mailbox.
@@ -70,9 +72,20 @@ fn commit(path: &Path, connection: &mut Option<Connection>, group: &[Job]) -> Re
     };
     let result = transact(&mut open, group).map_err(StoreError::database("commit"));
     if result.is_ok() {
+        if group.iter().flat_map(|job| &job.writes).any(|write| matches!(write, Write::Purge { .. })) {
+            clear_log(&open);
+        }
         *connection = Some(open);
     }
     result
+}
+
+/// Empties the write-ahead log, which still holds what was overwritten.
+fn clear_log(connection: &Connection) {
+    let cleared = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    if !matches!(cleared, Ok(0)) {
+        tracing::warn!(?cleared, "what was dropped leaves the disk with a later checkpoint");
+    }
 }
 
 fn transact(connection: &mut Connection, group: &[Job]) -> rusqlite::Result<()> {
@@ -90,6 +103,10 @@ fn apply(db: &Connection, write: &Write) -> rusqlite::Result<()> {
             "INSERT INTO op (workspace, id, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             params![workspace, id, &bytes[..]],
         ),
+        Write::Purge { workspace, left } => {
+            let sql = "UPDATE op SET bytes = ?3 WHERE id = ?2 AND workspace = ?1";
+            left.iter().try_for_each(|(id, bytes)| run(sql, params![workspace, id, bytes]))
+        }
         Write::Workspace { id, registrar, now_ms } => run(
             "INSERT INTO workspace (id, registrar, since_ms, used_ms) VALUES (?1, ?2, ?3, ?3) ON CONFLICT DO NOTHING",
             params![id, registrar, now_ms],

@@ -33,15 +33,17 @@ struct CreateInvite {
     #[serde(rename = "for")]
     bound_to: Option<String>,
     #[serde(default)]
-    attester: Attester,
+    attester: Option<Attester>,
+    /// Nobody comes in by the link itself: its holder asks, and an owner says yes or no.
+    #[serde(default)]
+    approve: bool,
 }
 
 /// Who lets in those who hold a link, and counts them.
-#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Attester {
     /// This device, while it is there.
-    #[default]
     Me,
     /// The workspace's relay, also while no member is there.
     Relay,
@@ -58,6 +60,12 @@ impl Actor {
         struct OfInvite {
             workspace: String,
             invite: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct OfDevice {
+            workspace: String,
+            device: String,
         }
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -88,6 +96,16 @@ impl Actor {
                 self.say(&id, Body::RevokeInvite { invite, cap })?;
                 Ok(json!({"revoked": invite.to_string()}))
             }
+            "requests" => {
+                let OfWorkspace { workspace, .. } = params(given)?;
+                let id = self.find(&workspace)?;
+                self.list_requests(&id)
+            }
+            "approve" | "decline" => {
+                let OfDevice { workspace, device } = params(given)?;
+                let id = self.find(&workspace)?;
+                if verb == "approve" { self.approve_request(&id, &device) } else { self.decline_request(&id, &device) }
+            }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb invite.{verb}"))),
         }
     }
@@ -102,7 +120,7 @@ impl Actor {
     fn create_invite(&mut self, asked: CreateInvite) -> Result<Value, ApiError> {
         let id = self.find(&asked.workspace)?;
         self.require(&id, Role::Owner)?;
-        if self.room(&id)?.space.replica.judge().closed() {
+        if self.room(&id)?.is_closed() {
             return Err(ApiError::new(AuthorError::Closed.code(), AuthorError::Closed.to_string()));
         }
         let role = match asked.role.as_str() {
@@ -120,8 +138,13 @@ impl Actor {
         if asked.uses == Some(0) {
             return Err(ApiError::params("expected at least one use; unlimited links are asked for as such"));
         }
-        let max_uses = if asked.unlimited { None } else { Some(asked.uses.unwrap_or(1)) };
-        let by_relay = asked.attester == Attester::Relay;
+        if asked.approve && (asked.uses.is_some() || asked.unlimited || asked.attester == Some(Attester::Relay)) {
+            return Err(ApiError::params(
+                "by a link with approval an owner lets in each by hand; uses are not counted",
+            ));
+        }
+        let max_uses = if asked.unlimited || asked.approve { None } else { Some(asked.uses.unwrap_or(1)) };
+        let by_relay = asked.attester == Some(Attester::Relay);
         if by_relay && max_uses.is_none() {
             return Err(ApiError::params("an unlimited link names no attester; give it a number of uses"));
         }
@@ -136,6 +159,7 @@ impl Actor {
             expires: Some(expires),
             key: DeviceKey::from_seed(&secret).id(),
             bound_to,
+            approve: asked.approve,
         };
         self.flush(&id, u64::MAX);
         let op_id = self.say(&id, Body::Invite(invite))?;
@@ -160,6 +184,7 @@ impl Actor {
             "invite": op_id.to_string(),
             "role": role_name(role),
             "expires": rfc3339(millis(expires)),
+            "approve": asked.approve,
         }))
     }
 
@@ -199,6 +224,7 @@ impl Actor {
                 "used": state.map_or(0, |s| s.used),
                 "expires": invite.expires.map(|at| rfc3339(millis(at))),
                 "state": word,
+                "approve": invite.approve,
             })
         };
         let invites: Vec<Value> = replica.invites().iter().map(invite).collect();
@@ -221,6 +247,7 @@ impl Actor {
             "inviter": {"device": link.op.author.to_string(), "name": link.inviter_name},
             "expires": link.invite.expires.map(|at| rfc3339(millis(at))),
             "uses": link.invite.max_uses,
+            "approve": link.invite.approve,
             "relays": link.addresses,
             "fingerprint": omniscope_protocol::identity::fingerprint(&link.op.author),
             "problem": problem,

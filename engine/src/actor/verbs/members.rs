@@ -122,6 +122,18 @@ impl Actor {
         let cap = self.cap(id)?;
         self.flush(id, u64::MAX);
         self.say(id, Body::SetRole { subject, role, cap })?;
-        Ok(json!({"member": subject.to_string(), "role": role_name(role)}))
+        let revoked = self.revoke_seen(id, &subject, role)?;
+        Ok(json!({"member": subject.to_string(), "role": role_name(role), "revoked": revoked}))
+    }
+
+    /// Ends the links by which somebody, under another key, could take back what has just been taken: open ones that it
+    /// is known to have seen and that give more than it has now.
+    fn revoke_seen(&mut self, id: &WorkspaceId, member: &DeviceId, role: Role) -> Result<usize, ApiError> {
+        let seen = self.room(id)?.space.replica.links_seen_by(member, role);
+        for invite in &seen {
+            let cap = self.cap(id)?;
+            self.say(id, Body::RevokeInvite { invite: *invite, cap })?;
+        }
+        Ok(seen.len())
     }
 }

@@ -181,10 +181,11 @@ impl Actor {
         let me = self.me;
         self.keep_row(id);
         let room = self.room(id)?;
-        let role = room.space.replica.role(&me);
+        let removed = room.row.state == WorkspaceState::Removed;
+        let role = if removed { Role::None } else { room.space.replica.role(&me) };
         let status = match room.row.state {
             WorkspaceState::Pending => "pending",
-            WorkspaceState::Member if room.space.replica.judge().closed() => "closed",
+            WorkspaceState::Member if room.is_closed() => "closed",
             WorkspaceState::Member => "member",
             WorkspaceState::Removed => "removed",
             WorkspaceState::Closed => "closed",

@@ -18,6 +18,7 @@ fn invite(alice: &mut Peer, change: impl FnOnce(&mut Invite)) -> Op {
         expires: Some(NOON),
         key: id(LINK),
         bound_to: None,
+        approve: false,
     };
     change(&mut invite);
     let op = alice.say(Body::Invite(invite));
@@ -85,6 +86,87 @@ fn only_the_attester_admits_by_a_limited_link_and_any_member_by_an_unlimited_one
     assert!(matches!(ask(&mut bob, &open, &redeem(CARA, &open), NOON - 1), JoinAnswer::Admitted(_)));
     alice.hear(&bob);
     assert_eq!(alice.replica.role(&id(CARA)), Role::Editor);
+}
+
+#[test]
+fn by_a_link_by_request_an_owner_lets_in_and_no_admission_does() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let link = invite(&mut alice, |i| (i.max_uses, i.attester, i.approve) = (None, None, true));
+    bob.hear(&alice);
+    let asks = redeem(CARA, &link);
+    assert_eq!(ask(&mut alice, &link, &asks, NOON - 1), refused(Refusal::AwaitsApproval));
+    assert_eq!(ask(&mut bob, &link, &asks, NOON - 1), refused(Refusal::NotAttester), "Bob is no owner");
+    // Whoever admits by it all the same, with a proof that would do for an unlimited link.
+    let cap = alice.log[0].id;
+    let body = Body::Admit { invite: link.id, proof: Some(cap), redemption: asks.clone() };
+    let (workspace, deps) = (alice.replica.workspace(), vec![cap, link.id]);
+    let draft = Draft { workspace, session: SessionId::NONE, seq: 0, prev: None, deps, time_ms: NOW_MS, body };
+    assert_eq!(bob.take(&Op::sign(draft, &key(ALICE))), Err(Unacceptable::FalseProof));
+    alice.grant(CARA, Role::Editor);
+    bob.hear(&alice);
+    for peer in [&mut alice, &mut bob] {
+        assert!(matches!(ask(peer, &link, &asks, NOON - 1), JoinAnswer::Admitted(_)));
+        assert_eq!(peer.replica.role(&id(CARA)), Role::Editor);
+    }
+}
+
+#[test]
+fn links_that_a_member_has_seen_and_that_give_more_than_it_has_are_found() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let editors = invite(&mut alice, |_| {}).id;
+    let viewers = invite(&mut alice, |i| i.role = Role::Viewer).id;
+    let others = invite(&mut alice, |i| i.bound_to = Some(id(CARA))).id;
+    let seen = |peer: &Peer, role| peer.replica.links_seen_by(&id(BOB), role);
+    assert_eq!(seen(&alice, Role::None), [], "Bob has not heard of them, as far as Alice knows");
+    bob.hear(&alice);
+    bob.edit("k");
+    alice.hear(&bob);
+    let unseen = invite(&mut alice, |_| {}).id;
+    let mut all = vec![editors, viewers];
+    all.sort_unstable();
+    assert_eq!(seen(&alice, Role::None), all);
+    assert_eq!(seen(&alice, Role::Viewer), [editors]);
+    alice.grant(BOB, Role::Viewer);
+    assert!([others, unseen].iter().all(|link| !seen(&alice, Role::None).contains(link)));
+    let cap = alice.log[0].id;
+    alice.say(Body::RevokeInvite { invite: editors, cap });
+    assert_eq!(seen(&alice, Role::None), [viewers]);
+}
+
+#[test]
+fn only_an_owners_word_ends_a_membership_or_a_workspace() {
+    let (mut alice, bob) = alice_and_bob();
+    alice.grant(CARA, Role::Editor);
+    let cara = Peer::beside(CARA, &alice);
+    // Said after what Cara had heard last, so that it does not enter her log.
+    let (workspace, cap) = (alice.replica.workspace(), alice.log[0].id);
+    let unknown = [OpId([77; 32])];
+    let said_by = |who, session, body| forge(who, workspace, session, 0, &unknown, body).bytes;
+    let removal = || Body::SetRole { subject: id(CARA), role: Role::None, cap };
+    let ends = |bytes: &[u8]| cara.replica.reads_as_end(&id(CARA), bytes).is_some();
+    let closes = |bytes: &[u8]| cara.replica.reads_as_close(bytes).is_some();
+    let seq_1 = |who, body| {
+        let (session, prev) = (SessionId([60; 16]), Some(unknown[0]));
+        let draft = Draft { workspace, session, seq: 1, prev, deps: vec![], time_ms: NOW_MS, body };
+        Op::sign(draft, &key(who)).bytes
+    };
+    assert!(ends(&seq_1(ALICE, removal())) && closes(&seq_1(ALICE, Body::Close { cap })));
+    assert!(!ends(&seq_1(BOB, removal())) && !closes(&seq_1(BOB, Body::Close { cap })), "Bob is an editor");
+    let lowered = Body::SetRole { subject: id(CARA), role: Role::Viewer, cap };
+    let other = Body::SetRole { subject: id(BOB), role: Role::None, cap };
+    assert!(!ends(&seq_1(ALICE, lowered)) && !ends(&seq_1(ALICE, other)) && !ends(&seq_1(BOB, Body::Leave)));
+    assert!(ends(&seq_1(CARA, Body::Leave)), "what another copy of this device said");
+    assert!(!ends(&said_by(ALICE, 61, Body::Open)));
+    let mut forged = seq_1(ALICE, removal()).to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    assert!(!ends(&forged));
+    // What the log holds is judged, not believed: Cara was let in again since.
+    alice.grant(CARA, Role::None);
+    alice.grant(CARA, Role::Viewer);
+    let again = Peer::beside(CARA, &alice);
+    let old = alice.log.iter().find(|op| matches!(op.body, Body::SetRole { role: Role::None, .. })).unwrap();
+    assert_eq!(again.replica.reads_as_end(&id(CARA), &old.bytes), None);
+    drop(bob);
 }
 
 #[test]

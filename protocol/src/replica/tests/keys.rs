@@ -173,6 +173,21 @@ fn shares_by_a_removed_member_change_nothing() {
 }
 
 #[test]
+fn a_key_that_a_member_seals_to_an_outsider_is_used_no_more_and_costs_one_epoch() {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.edit("before");
+    bob.hear(&alice);
+    let key = bob.replica.epoch_key().unwrap();
+    let seal = key.seal_to(&bob.replica.workspace(), &id(CARA), &[6; 32]).unwrap();
+    bob.say(Body::KeyShare(KeyShare { key: key.id(), seals: vec![seal], older: Vec::new() }));
+    alice.hear(&bob);
+    let [next, more] = ["next", "more"].map(|edit| alice.edit(edit));
+    let epoch = alice.key_of(&next);
+    assert!(epoch != key.id() && alice.key_of(&more) == epoch);
+    assert_eq!(alice.replica.key_holders(&epoch).unwrap(), [id(ALICE), id(BOB)].into());
+}
+
+#[test]
 fn a_payload_copied_into_another_op_does_not_open() {
     let (mut alice, bob) = alice_and_bob();
     let edit = alice.edit("a");
@@ -233,6 +248,7 @@ fn a_key_that_lies_at_a_link_that_was_revoked_unused_is_sealed_under_no_more() {
             expires: None,
             key: link_key.id(),
             bound_to: None,
+            approve: false,
         }));
         let first = alice.edit("before");
         let epoch = alice.replica.epoch().unwrap();
