@@ -177,10 +177,14 @@ async fn a_window_that_is_killed_opens_where_one_was_and_removed_room_is_given_b
     ana.click(&id("workspace-item")).await;
     ana.click(&id("top-menu")).await;
     ana.click(&id("menu-storage")).await;
-    ana.until("free room", "/KiB|MiB/.test(document.querySelector('[data-testid=\"storage-free\"]')?.innerText)").await;
+    // What the window itself writes meanwhile may free a page or two again.
+    let little =
+        "/^([0-9]|1[0-9]) KiB$|^[0-9]+ B$/.test(document.querySelector('[data-testid=\"storage-free\"]')?.innerText)";
+    let much = "/KiB|MiB/.test(document.querySelector('[data-testid=\"storage-free\"]')?.innerText)";
+    ana.until("free room", &format!("{much} && !{little}")).await;
     assert_eq!(ana.accessibility().await, "");
     ana.shot("storage").await;
     ana.click(&id("storage-compact")).await;
-    ana.until("nothing is free", "document.querySelector('[data-testid=\"storage-free\"]')?.innerText === '0 B'").await;
+    ana.until("next to nothing is free", little).await;
     ana.close().await;
 }

@@ -333,6 +333,8 @@ impl Actor {
 
     /// As `sync_with`, also with a device that is no member as far as this log tells: it may tell too little.
     fn exchange_with(&mut self, id: &WorkspaceId, device: DeviceId) {
+        // Whoever hears these heads takes them for all there is: what is still gathered is signed first.
+        self.flush(id, u64::MAX);
         let now = self.now();
         let Some(room) = self.rooms.get(id) else { return };
         let replica = &room.space.replica;

@@ -11,7 +11,7 @@ use crate::wire::Refusal;
 /// The answer to somebody who asks to be let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinAnswer {
-    /// The admission, new or made before.
+    /// The admission, new or made before, or what else made the asker a member of such a role.
     Admitted(OpId),
     /// Not by this link, not here, or not now.
     Refused(Refusal),
@@ -89,8 +89,8 @@ impl Replica {
         if !redemption.proves(&self.workspace, &invite_op.id, invite) {
             return Err(Refusal::Forged);
         }
-        if let Some(admission) = self.standing_admission(redemption, &invite_op.id) {
-            return Ok(admission);
+        if let Some(grant) = self.standing_grant(&redemption.device, &invite_op.id, invite.role) {
+            return Ok(grant);
         }
         let state = self.judge.invite_state(node).ok_or(Refusal::Malformed)?;
         if state.revoked || !state.valid || !state.issuer_alive {
@@ -209,15 +209,16 @@ impl Replica {
         Ok(id)
     }
 
-    /// Who is a member keeps the admission, or the set role, that it came in by, however often it asks.
-    fn standing_admission(&self, redemption: &Redemption, invite: &OpId) -> Option<OpId> {
-        if self.role(&redemption.device) == Role::None {
+    /// The grant that stands for who is a member already: by this link, or with the role that it would give or a higher
+    /// one by another. Only a link that gives more than a member has is used once more.
+    fn standing_grant(&self, device: &DeviceId, invite: &OpId, gives: Role) -> Option<OpId> {
+        let role = self.role(device);
+        if role == Role::None {
             return None;
         }
-        let grants = self.grants.get(&redemption.device)?;
         let invite = self.judge.node(&invite.0)?;
-        let by_invite = |n: &&Node| self.judge.causal().saw(**n, invite);
-        let grant = grants.iter().find(|n| self.judge.valid(**n) && by_invite(n))?;
+        let stands = |n: &&Node| self.judge.valid(**n) && (role >= gives || self.judge.causal().saw(**n, invite));
+        let grant = self.grants.get(device)?.iter().find(stands)?;
         Some(OpId(*self.judge.id(*grant)))
     }
 }

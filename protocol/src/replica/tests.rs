@@ -21,6 +21,7 @@ use crate::sealing::EpochKey;
 const ALICE: u8 = 1;
 const BOB: u8 = 2;
 const CARA: u8 = 3;
+const DORA: u8 = 4;
 const NOW_MS: u64 = 1_700_000_000_000;
 
 fn key(who: u8) -> DeviceKey {

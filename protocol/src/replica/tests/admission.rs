@@ -56,6 +56,24 @@ fn a_link_lets_one_in_and_asking_again_finds_the_same_admission() {
 }
 
 #[test]
+fn who_is_a_member_uses_a_link_up_only_where_it_gives_more() {
+    let mut alice = Peer::alice();
+    let viewer = invite(&mut alice, |i| i.role = Role::Viewer);
+    let editor = invite(&mut alice, |_| {});
+    let first = ask(&mut alice, &viewer, &redeem(BOB, &viewer), NOON - 1);
+    assert_ne!(ask(&mut alice, &editor, &redeem(BOB, &editor), NOON - 1), first);
+    assert_eq!(alice.replica.role(&id(BOB)), Role::Editor);
+    for (role, guest) in [(Role::Viewer, CARA), (Role::Editor, DORA)] {
+        let link = invite(&mut alice, |i| i.role = role);
+        let heads = alice.heads();
+        assert!(matches!(ask(&mut alice, &link, &redeem(BOB, &link), NOON - 1), JoinAnswer::Admitted(_)));
+        assert_eq!(alice.heads(), heads, "nothing was signed");
+        ask(&mut alice, &link, &redeem(guest, &link), NOON - 1);
+        assert_eq!(alice.replica.role(&id(guest)), role, "the one use is left");
+    }
+}
+
+#[test]
 fn a_link_that_is_used_up_expired_revoked_forged_or_anothers_admits_nobody() {
     let mut alice = Peer::alice();
     let link = invite(&mut alice, |_| {});
