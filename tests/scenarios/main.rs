@@ -38,6 +38,7 @@ mod recovery;
 mod relay_admission;
 mod relay_mailbox;
 mod relay_operation;
+mod relay_package;
 mod relay_service;
 mod relay_tested;
 mod relay_tls;
