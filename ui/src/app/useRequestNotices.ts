@@ -21,6 +21,6 @@ export function useRequestNotices(session: Session | null, owner: boolean, show:
       told = new Set(asking.map((one) => one.device));
     };
     look();
-    return presence.subscribe(look);
+    return presence.subscribeMarks(look);
   }, [session, owner, show]);
 }

@@ -3,10 +3,17 @@
 import { Awareness } from "y-protocols/awareness";
 import type * as Y from "yjs";
 import type { OtherState } from "../backend/frames";
+import { nextFrame } from "./frame";
 import { textOf } from "./plain";
 
 /** The own state goes out at most 25 times a second, and never while the last one is still on its way. */
 export const AWARENESS_MS = 40;
+
+/** The engine takes no larger state, counted as UTF-8 bytes of its JSON. */
+const MAX_STATE_BYTES = 4 * 1024;
+
+/** So many of the selected, and of the dragged, are still shown when all of them are too many. */
+const SHOWN_OF_MANY = [64, 16, 0] as const;
 
 const GREY = "#77766e";
 const MAX_NAME = 60;
@@ -17,6 +24,22 @@ function tame(state: Record<string, unknown>): Record<string, unknown> {
   const wanted = textOf(state.color) || textOf(user.color);
   const color = /^#[0-9a-f]{6}$/i.test(wanted) ? wanted : GREY;
   return { name: (textOf(state.name) || textOf(user.name, "?")).slice(0, MAX_NAME), color, colorLight: `${color}33` };
+}
+
+/** Cuts what may be long, so that the pointer of somebody who selects or drags very much is still seen. */
+export function fitting(state: Record<string, unknown> | null): Record<string, unknown> | null {
+  const size = () => new TextEncoder().encode(JSON.stringify(fitted)).length;
+  let fitted = state;
+  for (const count of SHOWN_OF_MANY) {
+    if (!state || size() <= MAX_STATE_BYTES) break;
+    const { selection, dragging } = state;
+    fitted = {
+      ...state,
+      ...(Array.isArray(selection) ? { selection: selection.slice(0, count) } : {}),
+      ...(dragging ? { dragging: Object.fromEntries(Object.entries(dragging).slice(0, count)) } : {}),
+    };
+  }
+  return fitted;
 }
 
 /** More instances than this are not shown; ten people with three windows each are far below it. */
@@ -30,6 +53,10 @@ export class Others {
   private readonly known = new Map<string, { client: number; device: string; instance: string }>();
   private next = FIRST_NUMBER;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private sentAt = Number.NEGATIVE_INFINITY;
+  /** Who moved since the last frame, and what ends the wait for the next one. */
+  private readonly moved = new Set<number>();
+  private stopFrame: (() => void) | undefined;
   private sending = false;
   private stale = false;
 
@@ -38,7 +65,7 @@ export class Others {
     this.awareness.on("update", this.onUpdate);
   }
 
-  /** Shows, renews or (state null) removes one other instance. */
+  /** Shows, renews or (state null) removes one other instance. Who comes and goes is told at once, what they do once a frame: nothing is drawn between. */
   hear({ device, instance, state }: OtherState) {
     const key = `${device}/${instance}`;
     const before = this.known.get(key);
@@ -53,9 +80,13 @@ export class Others {
     }
     // Never outdated: y-protocols' own expiry would race with the engine's.
     this.awareness.meta.set(client, { clock: (this.awareness.meta.get(client)?.clock ?? 0) + 1, lastUpdated: Number.POSITIVE_INFINITY });
-    const change = { added: before ? [] : [client], updated: before && state ? [client] : [], removed: state ? [] : [client] };
-    this.awareness.emit("change", [change, this]);
-    this.awareness.emit("update", [change, this]);
+    if (before && state) {
+      this.moved.add(client);
+      this.stopFrame ??= nextFrame(this.tellMoves);
+      return;
+    }
+    this.moved.delete(client);
+    this.tell({ added: state ? [client] : [], updated: [], removed: state ? [] : [client] });
   }
 
   /** Shows the same people, and says the same of oneself, as the session before did. */
@@ -76,8 +107,21 @@ export class Others {
 
   destroy() {
     clearTimeout(this.timer);
+    this.stopFrame?.();
     this.awareness.off("update", this.onUpdate);
     this.awareness.destroy();
+  }
+
+  private readonly tellMoves = () => {
+    this.stopFrame = undefined;
+    const updated = [...this.moved];
+    this.moved.clear();
+    if (updated.length > 0) this.tell({ added: [], updated, removed: [] });
+  };
+
+  private tell(change: { added: number[]; updated: number[]; removed: number[] }) {
+    this.awareness.emit("change", [change, this]);
+    this.awareness.emit("update", [change, this]);
   }
 
   private readonly onUpdate = (_: unknown, origin: unknown) => {
@@ -90,6 +134,7 @@ export class Others {
     if (this.sending || !this.stale) return;
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
+      this.sentAt = performance.now();
       this.stale = false;
       this.sending = true;
       const done = () => {
@@ -97,7 +142,7 @@ export class Others {
         this.later();
       };
       // A lost presence entry is repaired by the next one.
-      this.send(this.awareness.getLocalState()).then(done, done);
-    }, AWARENESS_MS);
+      this.send(fitting(this.awareness.getLocalState())).then(done, done);
+    }, Math.max(0, this.sentAt + AWARENESS_MS - performance.now()));
   }
 }

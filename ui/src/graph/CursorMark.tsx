@@ -3,8 +3,8 @@ import { type CSSProperties, memo } from "react";
 import { whoStyle } from "../components/colour";
 import type { Presence } from "./model/PresenceStore";
 
-/** Pointers arrive up to 25 times a second; the glide takes a little longer than the gap. */
-const GLIDE_MS = 70;
+/** Pointers arrive up to 25 times a second; the glide takes about the time until the next one. */
+const GLIDE_MS = 45;
 
 export const CursorMark = memo(function CursorMark({ person, zoom }: { person: Presence; zoom: number }) {
   const [x, y] = person.pointer ?? [0, 0];

@@ -1,6 +1,6 @@
 //! The canvas: nodes, edges, cursors, minimap, tools. Deliberately absent: edits themselves (model/edits) and anything about networks.
 import { Background, BackgroundVariant, type Connection, type Edge, type FinalConnectionState, MiniMap, type Node, ReactFlow, SelectionMode, useReactFlow, useStore } from "@xyflow/react";
-import { type MouseEvent, useCallback, useEffect, useMemo, useRef } from "react";
+import { memo, type MouseEvent, useCallback, useEffect, useMemo, useRef } from "react";
 import { toast } from "sonner";
 import { throttled } from "../doc/throttle";
 import { text } from "../text";
@@ -33,7 +33,7 @@ const READABLE = 0.3;
 /** Above this many nodes only those in view are in the page. */
 const VIRTUAL_ABOVE = 150;
 
-export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
+export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
   const session = useSession();
   const { doc, graph, presence, writable } = session;
   const flow = useReactFlow();
@@ -127,4 +127,4 @@ export function PipelineCanvas({ theme }: { theme: "light" | "dark" }) {
       <StepPalette onPick={actions.addStep} />
     </div>
   );
-}
+});

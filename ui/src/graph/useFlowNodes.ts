@@ -26,13 +26,12 @@ export function useFlowNodes(): FlowNodes {
     const refresh = () => setNodes((previous) => derive(previous, session));
     refresh();
     let drags = session.presence.dragging();
-    // Presence changes with every pointer; nodes move only with somebody's drag.
     const dragged = () => {
       if (drags === session.presence.dragging()) return;
       drags = session.presence.dragging();
       refresh();
     };
-    const stops = [session.graph.subscribe(refresh), session.presence.subscribe(dragged)];
+    const stops = [session.graph.subscribe(refresh), session.presence.subscribeMarks(dragged)];
     return () => stops.forEach((stop) => stop());
   }, [session]);
 

@@ -10,7 +10,7 @@ export interface Collaboration {
   problem: string | null;
   /** Document, awareness, undo and permission; null until open. It becomes another object when the engine starts a new session. */
   session: Session | null;
-  /** Everybody else who is present. */
+  /** Everybody else who is present. Another array only when who is here, their name, colour or status changes; for pointers see `useOthers`. */
   users: readonly Presence[];
   moveCursor: (x: number, y: number) => void;
   leaveCursor: () => void;
@@ -54,7 +54,7 @@ export function useCollaboration(workspace: string | null, onReplaced?: (reason:
   }, [engine, workspace, onReplaced]);
 
   const presence = session?.presence;
-  const users = useSyncExternalStore(presence?.subscribe ?? never, presence?.others ?? (() => NOBODY));
+  const users = useSyncExternalStore(presence?.subscribeMarks ?? never, presence?.roster ?? (() => NOBODY));
   const moveCursor = useCallback((x: number, y: number) => presence?.publish("pointer", { x, y }), [presence]);
   const leaveCursor = useCallback(() => presence?.publish("pointer", null), [presence]);
   const changeSelection = useCallback((ids: readonly string[]) => presence?.publish("selection", [...ids]), [presence]);

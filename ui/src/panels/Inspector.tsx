@@ -1,5 +1,5 @@
 //! The right panel: what is selected, or the workspace when nothing is.
-import { Suspense, lazy } from "react";
+import { lazy, memo, Suspense } from "react";
 import { useGraph } from "../graph/model/session";
 import { useCanvas } from "../graph/model/uiState";
 import { text } from "../text";
@@ -12,7 +12,7 @@ import { WorkspaceFacts } from "./WorkspaceFacts";
 /** The editor is a third of the bundle: it loads with the first selected step. */
 const NotesEditor = lazy(() => import("./NotesEditor"));
 
-export function Inspector() {
+export const Inspector = memo(function Inspector() {
   const selected = useCanvas((state) => state.nodes);
   const graph = useGraph((one) => one.nodes());
   const steps = selected.filter((id) => graph.has(id));
@@ -38,4 +38,4 @@ export function Inspector() {
       )}
     </aside>
   );
-}
+});

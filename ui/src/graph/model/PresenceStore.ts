@@ -45,6 +45,7 @@ export class PresenceStore {
   private onNodes: ReadonlyMap<string, Presence[]> = new Map();
   private drags: ReadonlyMap<string, Point> = new Map();
   private readonly listeners = new Set<Listener>();
+  private readonly markListeners = new Set<Listener>();
 
   constructor(readonly awareness: AwarenessLike) {
     this.read();
@@ -54,6 +55,12 @@ export class PresenceStore {
   readonly subscribe = (listener: Listener): Listener => {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  };
+
+  /** Hears of everything but pointers and views, which move all the time: who is here, what they select or edit, what they drag. */
+  readonly subscribeMarks = (listener: Listener): Listener => {
+    this.markListeners.add(listener);
+    return () => this.markListeners.delete(listener);
   };
 
   readonly others = () => this.people;
@@ -72,6 +79,7 @@ export class PresenceStore {
   destroy() {
     this.awareness.off("change", this.read);
     this.listeners.clear();
+    this.markListeners.clear();
   }
 
   /** A person whose state is the same object as before is the same object too, so that only moving pointers are drawn again. */
@@ -98,11 +106,13 @@ export class PresenceStore {
     }
     this.people = people.sort((a, b) => a.name.localeCompare(b.name) || a.key.localeCompare(b.key));
     for (const client of [...this.known.keys()]) if (!this.awareness.getStates().has(client)) this.known.delete(client);
+    const before = [this.inRoom, this.drags, this.onNodes];
     const roster = oneEach(this.people);
     if (rosterKey(roster) !== rosterKey(this.inRoom)) this.inRoom = roster;
-    this.drags = drags.size === 0 && this.drags.size === 0 ? this.drags : drags;
+    if (!sameDrags(this.drags, drags)) this.drags = drags;
     this.onNodes = shareNodes(this.onNodes, people);
-    for (const listener of [...this.listeners]) listener();
+    const marked = [this.inRoom, this.drags, this.onNodes].some((now, at) => now !== before[at]);
+    for (const listener of [...this.listeners, ...(marked ? this.markListeners : [])]) listener();
   };
 }
 
@@ -123,6 +133,10 @@ function oneEach(people: readonly Presence[]): Presence[] {
 
 const rosterKey = (people: Presence[]): string => JSON.stringify(people.map((one) => [one.key, one.name, one.color, one.status, one.asks]));
 
+const sameDrags = (one: ReadonlyMap<string, Point>, other: ReadonlyMap<string, Point>): boolean =>
+  one.size === other.size && [...other].every(([id, [x, y]]) => one.get(id)?.[0] === x && one.get(id)?.[1] === y);
+
+/** The same map, and the same lists in it, as long as nothing in them changed. */
 function shareNodes(before: ReadonlyMap<string, Presence[]>, people: Presence[]): ReadonlyMap<string, Presence[]> {
   const next = new Map<string, Presence[]>();
   for (const person of people) {
@@ -134,6 +148,7 @@ function shareNodes(before: ReadonlyMap<string, Presence[]>, people: Presence[])
     const old = before.get(node);
     if (old && mark(old) === mark(list)) next.set(node, old);
   }
+  if (next.size === before.size && [...next].every(([node, list]) => before.get(node) === list)) return before;
   return next;
 }
 

@@ -59,12 +59,12 @@ export const useOthers = (): Presence[] => {
 /** Who is here, without a render for every move of a pointer. */
 export const useRoster = (): Presence[] => {
   const { presence } = useSession();
-  return useSyncExternalStore(presence.subscribe, presence.roster);
+  return useSyncExternalStore(presence.subscribeMarks, presence.roster);
 };
 
 export const useAt = (node: string): Presence[] => {
   const { presence } = useSession();
-  return useSyncExternalStore(presence.subscribe, useCallback(() => presence.at(node), [presence, node]));
+  return useSyncExternalStore(presence.subscribeMarks, useCallback(() => presence.at(node), [presence, node]));
 };
 
 export interface Wiring { usedIn: string[]; usedOut: string[] }
