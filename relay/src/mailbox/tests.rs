@@ -168,3 +168,29 @@ fn who_is_shut_out_gets_nothing_and_what_is_unregistered_is_gone() {
     assert_eq!(stage.sync(ANA), refused(Refusal::UnknownWorkspace));
     assert!(!stage.mailbox.is_member(&key(ANA).id()));
 }
+
+#[test]
+fn of_a_closed_workspace_members_are_told_and_nothing_sealed_is_kept_or_taken() {
+    use omniscope_protocol::identity::KeyId;
+    use omniscope_protocol::judge::Role;
+    use omniscope_protocol::op::Sealed;
+    let mut stage = Stage::new(MailboxLimits::default());
+    stage.register(ANA, b"sesame");
+    let name = |n: u8| Body::Profile(Sealed { key: KeyId([5; 32]), bytes: vec![n; 60] });
+    let made = ops(vec![set_role(BEN, Role::Editor), name(1), Body::Close { cap: genesis().id }, name(2)]);
+    assert!(matches!(stage.push(&made[..4]), Response::Receipt { .. }));
+    for restarted in [false, true] {
+        let told = Response::Sync { ops: vec![made[3].clone()], heads: heads(&made[3]), more: false };
+        assert_eq!(stage.sync(BEN), told, "restarted: {restarted}");
+        assert_eq!(stage.push(&made[4..]), refused(Refusal::Closed));
+        assert!(matches!(stage.push(&made[..4]), Response::Receipt { .. }), "what is known is no news");
+        stage.mailbox = Mailbox::load(&stage.store, key(100), Policy::Members, MailboxLimits::default()).unwrap();
+    }
+    let mut bytes = Vec::new();
+    stage.store.for_each_op(&genesis().workspace().0, |_, row| bytes.extend_from_slice(row)).unwrap();
+    assert!(!bytes.windows(60).any(|text| text == [1; 60]) && bytes.windows(32).any(|key| key == [5; 32]));
+}
+
+fn heads(op: &Arc<[u8]>) -> Vec<OpId> {
+    vec![OpId(*blake3::hash(op).as_bytes())]
+}
