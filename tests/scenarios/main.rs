@@ -58,6 +58,7 @@ mod window_closing;
 mod window_devices;
 mod window_editing;
 mod window_files;
+mod window_first_steps;
 mod window_flows;
 mod window_keyring;
 mod window_opening;

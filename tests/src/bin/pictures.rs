@@ -122,4 +122,10 @@ async fn dialogs(ana: &Window, folder: &Path) {
     ana.find(&id("storage-item")).await;
     keep(ana, folder, "storage").await;
     ana.press(ESCAPE).await;
+    ana.click(&id("top-menu")).await;
+    ana.click(&id("menu-network")).await;
+    let fast = "/\\d ms/.test(document.querySelector('[data-testid=\"relay\"]')?.innerText)";
+    ana.until("the relay's latency", fast).await;
+    keep(ana, folder, "network").await;
+    ana.press(ESCAPE).await;
 }
