@@ -65,5 +65,6 @@ mod window_opening;
 mod window_package;
 mod window_people;
 mod window_relays;
+mod window_requests;
 mod wire_versions;
 mod yjs_equal;

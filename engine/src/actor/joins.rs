@@ -90,11 +90,7 @@ impl Actor {
             return Err(ApiError::new("too_many_joins", format!("at most {MAX_JOINS} joins can be under way")));
         }
         let role = role_name(link.invite.role);
-        let (code, message) = if link.invite.approve {
-            (Refusal::AwaitsApproval.code(), refusal_words(Refusal::AwaitsApproval))
-        } else {
-            ("no_one_reachable", "Nobody who can let you in was reached yet.")
-        };
+        let (code, message) = first_reason(link.invite.approve);
         let pending = Write::PendingJoin {
             link: link.to_text().to_string(),
             workspace: Some(id.0),
@@ -286,6 +282,15 @@ impl Actor {
             Ok(JoinAnswer::Refused(refusal)) => Response::Refused(refusal),
             Err(_) => Response::Refused(Refusal::UnknownWorkspace),
         }
+    }
+}
+
+/// Why a join waits before anybody was asked.
+pub(super) fn first_reason(approve: bool) -> (&'static str, &'static str) {
+    if approve {
+        (Refusal::AwaitsApproval.code(), refusal_words(Refusal::AwaitsApproval))
+    } else {
+        ("no_one_reachable", "Nobody who can let you in was reached yet.")
     }
 }
 

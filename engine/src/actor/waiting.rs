@@ -9,6 +9,7 @@ use omniscope_protocol::identity::WorkspaceId;
 use serde_json::{Value, json};
 
 use super::Actor;
+use super::joins::first_reason;
 use crate::api::ApiError;
 use crate::event::Event;
 use crate::workspace::role_name;
@@ -32,17 +33,24 @@ impl Actor {
     pub(super) fn list_waiting(&self, list: &mut Vec<Value>) {
         let invited = self.joins.iter().map(|join| {
             let link = join.link();
-            (link.workspace(), &link.workspace_name, role_name(link.invite.role), link.op.author, &link.inviter_name)
+            let first = first_reason(link.invite.approve);
+            (
+                link.workspace(),
+                &link.workspace_name,
+                role_name(link.invite.role),
+                link.op.author,
+                &link.inviter_name,
+                first,
+            )
         });
         let devices = self.device_joins.iter().map(|join| {
             let link = join.link();
-            (link.workspace, &link.workspace_name, "none", link.person, &link.person_name)
+            (link.workspace, &link.workspace_name, "none", link.person, &link.person_name, first_reason(false))
         });
-        for (id, name, role, inviter, inviter_name) in invited.chain(devices) {
-            let waits = match self.waiting.get(&id) {
-                Some((code, message)) => json!({"code": code, "message": message}),
-                None => json!({"code": "no_one_reachable", "message": "Nobody who can let you in was reached yet."}),
-            };
+        for (id, name, role, inviter, inviter_name, first) in invited.chain(devices) {
+            let heard = self.waiting.get(&id).map(|(code, message)| (code.as_str(), message.as_str()));
+            let (code, message) = heard.unwrap_or(first);
+            let waits = json!({"code": code, "message": message});
             let id = id.to_string();
             if let Some(row) = list.iter_mut().find(|row| row["workspace"] == *id) {
                 row["waits"] = waits;
