@@ -19,6 +19,7 @@ use omniscope_protocol::replica::{AuthorError, LocalSession, Output, Replica, Sa
 
 use crate::api::ApiError;
 use crate::doc::Document;
+use crate::event::Shown;
 use crate::store::{Committed, Store, Write};
 
 pub(crate) use colors::{is_color, wished as wished_color};
@@ -52,8 +53,8 @@ pub enum DocumentMessage {
     Reset { client: u64, reason: String },
     /// So many of this document's pushes are durable.
     Saved(u64),
-    /// A presence entry of somebody changed; null state: gone.
-    Awareness(serde_json::Value),
+    /// A presence entry of somebody changed.
+    Awareness(Shown),
     /// A push was refused and is not part of the document.
     Refused { code: String, message: String },
 }

@@ -12,13 +12,16 @@ use omniscope_engine::api::ApiError;
 use omniscope_engine::device::{self, KeySource};
 use omniscope_engine::store::Store;
 use omniscope_engine::{Engine, Options};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tauri::ipc::Channel;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use ts_rs::TS;
 use zeroize::Zeroizing;
 
 use crate::error::CommandError;
+use crate::events::WindowEvent;
 
 /// How long the last edits may take to reach the disk, and the good-byes the peers, when the window closes.
 const MAX_SHUTDOWN: Duration = Duration::from_secs(5);
@@ -37,6 +40,25 @@ pub(crate) struct Settings {
     pub(crate) options: Options,
     pub(crate) profile_name: Option<String>,
     pub(crate) link: Option<String>,
+}
+
+/// Where the device's key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kept {
+    Keyring,
+    File,
+    Passphrase,
+}
+
+/// What the page may know of this device's key before the engine is open.
+#[derive(Debug, Serialize, TS)]
+pub(crate) struct KeyFacts {
+    kept: Kept,
+    /// Whether the folder holds no database yet.
+    fresh: bool,
+    /// The data folder.
+    folder: String,
 }
 
 #[derive(Clone)]
@@ -125,15 +147,15 @@ impl Backend {
         }
     }
 
-    /// Where the key is kept (`keyring`, `file` or `passphrase`), whether there is a database yet, and the folder.
-    pub(crate) fn key_json(&self) -> Value {
+    /// Where the key is kept.
+    pub(crate) fn key_facts(&self) -> KeyFacts {
         let Settings { data_dir, key_file, .. } = &self.settings;
         let kept = match (key_file, device::wants_passphrase(data_dir)) {
-            (Some(_), _) => "file",
-            (None, true) => "passphrase",
-            (None, false) => "keyring",
+            (Some(_), _) => Kept::File,
+            (None, true) => Kept::Passphrase,
+            (None, false) => Kept::Keyring,
         };
-        json!({"kept": kept, "fresh": !Store::exists(data_dir), "folder": data_dir.display().to_string()})
+        KeyFacts { kept, fresh: !Store::exists(data_dir), folder: data_dir.display().to_string() }
     }
 
     /// Opens the engine with the key under this passphrase, making one where nothing is there yet.
@@ -147,8 +169,8 @@ impl Backend {
             let message = format!("expected a passphrase of at least {MIN_PASSPHRASE} characters");
             return Err(CommandError::new("passphrase_too_short", message));
         }
-        let known = self.key_json();
-        if known["kept"] == "file" || (known["kept"] == "keyring" && known["fresh"] == false) {
+        let KeyFacts { kept, fresh, .. } = self.key_facts();
+        if kept == Kept::File || (kept == Kept::Keyring && !fresh) {
             let message = "the key of this folder is not kept under a passphrase";
             return Err(CommandError::new("key_kept_elsewhere", message));
         }
@@ -233,7 +255,8 @@ impl Backend {
 
     /// Shows the page an invitation that came from outside; keeps it for a page that is not there yet.
     pub(crate) fn offer_link(&self, link: String) {
-        let told = self.page().channel.as_ref().map(|c| c.send(json!({"event": "deep_link", "link": link})));
+        let event = json!(WindowEvent::DeepLink { link: link.clone() });
+        let told = self.page().channel.as_ref().map(|c| c.send(event));
         if !matches!(told, Some(Ok(()))) {
             *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link);
         }

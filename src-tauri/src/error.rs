@@ -2,9 +2,10 @@
 
 use omniscope_engine::api::ApiError;
 use serde::Serialize;
+use ts_rs::TS;
 
 /// The error of every command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub(crate) struct CommandError {
     /// Stable, lower-case, words joined by underscores.
     pub(crate) code: String,

@@ -7,9 +7,19 @@ use std::sync::Arc;
 
 use omniscope_engine::Engine;
 use omniscope_engine::event::Event;
+use serde::Serialize;
 use serde_json::Value;
 use tauri::ipc::Channel;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use ts_rs::TS;
+
+/// What the window tells its page besides the engine's events.
+#[derive(Debug, Serialize, TS)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum WindowEvent {
+    /// An invitation came from outside, as by a click on a link: to be shown and asked about.
+    DeepLink { link: String },
+}
 
 /// Forwards events until the page or the engine is gone.
 pub(crate) async fn forward(engine: &Engine, channel: &Channel<Value>) {

@@ -9,6 +9,8 @@ mod error;
 mod events;
 mod instance;
 mod placement;
+#[cfg(test)]
+mod types;
 mod window;
 
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use omniscope_engine::event::Event;
+use omniscope_engine::event::{Event, Person};
 use omniscope_engine::pipeline::SAMPLE_RNASEQ;
 use omniscope_engine::store::Store;
 use omniscope_tests::headless::{Headless, Home};
@@ -203,7 +203,7 @@ async fn join_and_leave(way: Way) {
     let mut events = ana.engine.subscribe();
     ana.invite(&ws, &ben, "editor").await;
     let since = Instant::now();
-    let by_ben = |user: &Value| user["device"] == ben.engine.device();
+    let by_ben = |user: &Person| user.device == ben.engine.device();
     let joined = |e: &Event| matches!(e, Event::UserJoined { user, .. } if by_ben(user));
     let took = seen(&ana, &mut events, since, "Ben joined", joined).await;
     println!("{way:?}: a join noticed after {took:?}");

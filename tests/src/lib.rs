@@ -11,6 +11,7 @@ pub mod js;
 pub mod lab;
 pub mod log;
 pub mod lossy;
+pub mod meter;
 pub mod mutate;
 pub mod net_node;
 pub mod peers;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Actor, store_error};
 use crate::api::ApiError;
-use crate::event::Event;
+use crate::event::{Event, Shown};
 use crate::net::Verdict;
 use crate::store::{Batch, Store, Write};
 use crate::workspace::DocumentMessage;
@@ -361,7 +361,8 @@ impl Actor {
         room.presence.others.insert(key, Entry { state: state.clone(), clock, gone_at: now + GONE_MS });
         let workspace = id.to_string();
         if !known_device {
-            let user = self.rooms[id].space.person_json(&device);
+            self.note_company(id);
+            let user = self.rooms[id].space.shown_person(&device);
             self.tell(Event::UserJoined { workspace: workspace.clone(), user });
             let presence = self.presence_json(id);
             self.tell(Event::PresenceList { workspace: workspace.clone(), presence });
@@ -384,8 +385,7 @@ impl Actor {
 
     fn tell_presence(&self, id: &WorkspaceId, device: DeviceId, instance: &str, old: Option<&Value>, state: &Value) {
         let entry = self.entry_json(id, &device, instance, state);
-        let shown = json!({"device": device.to_string(), "instance": instance, "state": entry});
-        self.tell_windows(id, &DocumentMessage::Awareness(shown));
+        self.tell_shown(id, &device, instance, Some(entry.clone()));
         if !self.is_watched() {
             return;
         }
@@ -408,13 +408,11 @@ impl Actor {
             return;
         }
         let left = !room.presence.others.keys().any(|(d, _)| *d == device);
-        let user = room.space.person_json(&device);
-        self.tell_windows(
-            id,
-            &DocumentMessage::Awareness(json!({
-                "device": device.to_string(), "instance": instance, "state": Value::Null,
-            })),
-        );
+        let user = room.space.shown_person(&device);
+        if left {
+            self.note_company(id);
+        }
+        self.tell_shown(id, &device, instance, None);
         if left {
             self.tell(Event::UserLeft { workspace: id.to_string(), user });
             let presence = self.presence_json(id);
@@ -422,18 +420,28 @@ impl Actor {
         }
     }
 
-    /// Shows a window that was just opened who is there.
+    /// Takes note of a device that came or went; whoever has another colour for it is shown again.
+    fn note_company(&mut self, id: &WorkspaceId) {
+        let me = self.me;
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        let present = room.presence.others.keys().map(|(device, _)| *device).chain([me]).collect();
+        if room.space.set_present(present) {
+            self.show_presence_to(id);
+        }
+    }
+
+    /// Shows the windows of a workspace who is there.
     pub(super) fn show_presence_to(&self, id: &WorkspaceId) {
         let Some(room) = self.rooms.get(id) else { return };
         for ((device, instance), entry) in &room.presence.others {
             let state = self.entry_json(id, device, instance, &entry.state);
-            self.tell_windows(
-                id,
-                &DocumentMessage::Awareness(json!({
-                    "device": device.to_string(), "instance": instance, "state": state,
-                })),
-            );
+            self.tell_shown(id, device, instance, Some(state));
         }
+    }
+
+    fn tell_shown(&self, id: &WorkspaceId, device: &DeviceId, instance: &str, state: Option<Value>) {
+        let shown = Shown { device: device.to_string(), instance: instance.to_owned(), state };
+        self.tell_windows(id, &DocumentMessage::Awareness(shown));
     }
 
     fn entry_json(&self, id: &WorkspaceId, device: &DeviceId, instance: &str, state: &Value) -> Value {

@@ -1,5 +1,7 @@
 //! What a workspace shows of itself, as JSON for verbs. Colours are in `colors`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use omniscope_protocol::identity::{DeviceId, OpId};
 use omniscope_protocol::judge::{Member, Role};
 use omniscope_protocol::replica::Version;
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Workspace, colors};
 use crate::api::rfc3339;
+use crate::event::Person;
 
 /// Characters of a workspace's name and description that lists show; the document may hold more.
 const MAX_NAME_CHARS: usize = 256;
@@ -17,7 +20,9 @@ const MAX_DESCRIPTION_CHARS: usize = 4096;
 pub(crate) struct Stated {
     pub(crate) meta: Option<(String, String)>,
     /// By member; see `recolor`.
-    colors: std::collections::BTreeMap<DeviceId, String>,
+    colors: BTreeMap<DeviceId, String>,
+    /// Who is here now, this device included; see `set_present`.
+    present: BTreeSet<DeviceId>,
 }
 
 /// A role as people and JSON call it.
@@ -57,6 +62,14 @@ impl Workspace {
         self.stated.colors.get(device).cloned().unwrap_or_else(|| colors::wished(chosen, device))
     }
 
+    /// Notes who is here; whether anybody's colour is another for it, as only more members than colours can bring about.
+    pub(crate) fn set_present(&mut self, present: BTreeSet<DeviceId>) -> bool {
+        let before = std::mem::take(&mut self.stated.colors);
+        self.stated.present = present;
+        self.recolor();
+        self.stated.colors != before
+    }
+
     /// Gives every member a colour again, after somebody came, went or chose another.
     pub(crate) fn recolor(&mut self) {
         let replica = &self.replica;
@@ -71,17 +84,27 @@ impl Workspace {
             .collect();
         // By what all peers agree on, whoever came first keeping what they have.
         members.sort_unstable();
-        self.stated.colors = colors::assign(members.into_iter().map(|(_, device, chosen)| (device, chosen)));
+        let order: Vec<DeviceId> = members.iter().map(|(_, device, _)| *device).collect();
+        let mut given = colors::assign(members.into_iter().map(|(_, device, chosen)| (device, chosen)));
+        let here = order.iter().filter(|device| self.stated.present.contains(device));
+        let apart = colors::assign(here.map(|device| (*device, given[device].clone())));
+        given.extend(apart);
+        self.stated.colors = given;
     }
 
-    /// Device and name, for lists.
-    pub(crate) fn person_json(&self, device: &DeviceId) -> Value {
+    /// Device, name and colour, for lists.
+    pub(crate) fn shown_person(&self, device: &DeviceId) -> Person {
         let (name, color) = self.person(device);
-        json!({"device": device.to_string(), "name": name, "color": color})
+        Person { device: device.to_string(), name, color }
+    }
+
+    /// The same as JSON, to which verbs add more.
+    pub(crate) fn person_json(&self, device: &DeviceId) -> Value {
+        json!(self.shown_person(device))
     }
 
     /// Whose edits count no more, how many and why, in a sentence or several.
-    pub(crate) fn gone_words(&self, gone: &std::collections::BTreeMap<DeviceId, usize>) -> String {
+    pub(crate) fn gone_words(&self, gone: &BTreeMap<DeviceId, usize>) -> String {
         let one = |(device, count): (&DeviceId, &usize)| {
             let (name, _) = self.person(device);
             let changes = if *count == 1 { "A change".to_owned() } else { format!("{count} changes") };

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use omniscope_engine::{DocumentMessage, DocumentSink};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tauri::State;
 use tauri::ipc::{Channel, InvokeBody, InvokeResponseBody, Request};
+use ts_rs::TS;
 
 use crate::backend::{Backend, MAX_DOCUMENTS};
 use crate::error::CommandError;
@@ -18,11 +19,21 @@ use crate::error::CommandError;
 const HANDLE_BYTES: usize = 4;
 
 /// A document that was opened.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, TS)]
 pub(crate) struct Opened {
+    /// Its handle.
     document: u32,
+    /// The Yjs client id to write under.
     client_id: u64,
+    /// Whether edits count.
     writable: bool,
+}
+
+/// The document was replaced: a new one with this client id is to be filled from the state that follows.
+#[derive(Debug, Serialize, TS)]
+pub(crate) struct Reset {
+    client_id: u64,
+    reason: String,
 }
 
 struct PageSink(Channel<InvokeResponseBody>);
@@ -41,14 +52,17 @@ fn frame(message: DocumentMessage) -> Vec<u8> {
         bytes.extend_from_slice(body);
         bytes
     };
-    let with_json = |kind, value: Value| with(kind, value.to_string().as_bytes());
+    // Only maps with other keys than words, and what is no JSON by itself, could fail.
+    let with_json = |kind, value: serde_json::Result<Vec<u8>>| with(kind, &value.unwrap_or_default());
     match message {
         DocumentMessage::State(update) => with(0, &update),
         DocumentMessage::Update(update) => with(1, &update),
-        DocumentMessage::Reset { client, reason } => with_json(2, json!({"client_id": client, "reason": reason})),
+        DocumentMessage::Reset { client: client_id, reason } => {
+            with_json(2, serde_json::to_vec(&Reset { client_id, reason }))
+        }
         DocumentMessage::Saved(pushes) => with(3, &pushes.to_le_bytes()),
-        DocumentMessage::Awareness(entry) => with_json(4, entry),
-        DocumentMessage::Refused { code, message } => with_json(5, json!({"code": code, "message": message})),
+        DocumentMessage::Awareness(entry) => with_json(4, serde_json::to_vec(&entry)),
+        DocumentMessage::Refused { code, message } => with_json(5, serde_json::to_vec(&CommandError { code, message })),
     }
 }
 
@@ -103,6 +117,9 @@ pub(crate) async fn document_close(backend: State<'_, Arc<Backend>>, handle: u32
 
 #[cfg(test)]
 mod tests {
+    use omniscope_engine::event::Shown;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -113,7 +130,11 @@ mod tests {
         assert_eq!(frame(DocumentMessage::Update(vec![])), [1]);
         assert_eq!(frame(reset), b"\x02{\"client_id\":7,\"reason\":\"why\"}");
         assert_eq!(frame(DocumentMessage::Saved(258)), [3, 2, 1, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(frame(DocumentMessage::Awareness(Value::Null)), b"\x04null");
+        let gone = Shown { device: "d".into(), instance: "i".into(), state: None };
+        assert_eq!(
+            frame(DocumentMessage::Awareness(gone)),
+            b"\x04{\"device\":\"d\",\"instance\":\"i\",\"state\":null}"
+        );
         assert_eq!(frame(refused), b"\x05{\"code\":\"c\",\"message\":\"m\"}");
     }
 

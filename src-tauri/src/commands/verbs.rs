@@ -2,21 +2,29 @@
 //!
 //! `window.link {}` → the invitation named on the command line, or null; told once. `window.retry {}` → null; opens
 //! the engine again after a failure. `window.unlock {passphrase}` → null; the same, with the key under a passphrase.
-//! `window.sample {}` → `{name, content}`: a pipeline to begin with.
-//! `window.key {}` → `{kept: "keyring"|"file"|"passphrase", fresh, folder}`; `fresh` while there is no database.
+//! `window.sample {}` → `Sample`. `window.key {}` → `KeyFacts`.
 
 use std::sync::Arc;
 
 use omniscope_engine::pipeline::SAMPLE_RNASEQ;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tauri::State;
 use tauri::ipc::Channel;
+use ts_rs::TS;
 
 use crate::backend::Backend;
 use crate::error::CommandError;
 
 /// What the workspace of the sample is called.
 const SAMPLE_NAME: &str = "RNA-seq, sample";
+
+/// A pipeline to begin with.
+#[derive(Debug, Serialize, TS)]
+pub(crate) struct Sample {
+    name: &'static str,
+    content: &'static str,
+}
 
 /// Carries out a verb.
 #[tauri::command]
@@ -36,8 +44,8 @@ pub(crate) async fn call(
             backend.unlock(passphrase).await?;
             Ok(Value::Null)
         }
-        "window.sample" => Ok(json!({"name": SAMPLE_NAME, "content": SAMPLE_RNASEQ})),
-        "window.key" => Ok(backend.key_json()),
+        "window.sample" => Ok(json!(Sample { name: SAMPLE_NAME, content: SAMPLE_RNASEQ })),
+        "window.key" => Ok(json!(backend.key_facts())),
         _ => Ok(backend.engine().await?.call(&method, params).await?),
     }
 }

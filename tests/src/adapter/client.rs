@@ -374,7 +374,9 @@ impl Window {
                 }
                 DocumentMessage::State(state) => Page::new(session, &state).map(|page| *lock(&self.page) = page),
                 DocumentMessage::Awareness(entry) => {
-                    self.note_presence(&entry);
+                    if let Some(state) = &entry.state {
+                        self.note_pointer(&state["pointer"]);
+                    }
                     continue;
                 }
                 DocumentMessage::Saved(_) => continue,
@@ -408,8 +410,7 @@ impl Window {
         }
     }
 
-    fn note_presence(&self, entry: &Value) {
-        let pointer = &entry["state"]["pointer"];
+    fn note_pointer(&self, pointer: &Value) {
         if let (Some(writer), Some(at)) = (pointer["w"].as_str(), pointer["t"].as_u64()) {
             self.seen(Kind::Presence, writer, at);
         }

@@ -13,10 +13,10 @@ export function useSync(workspace: string | null): SyncState | null {
     if (!workspace) return;
     let heard = false;
     const stop = engine.listen((event) => {
-      if (event.event === "window_saved" && event.workspace === workspace) setWaiting(Number(event.waiting ?? 0));
-      if (event.event !== "sync_state" || (event.workspace && event.workspace !== workspace)) return;
+      if (event.event === "window_saved" && event.workspace === workspace) setWaiting(event.waiting);
+      if (event.event !== "sync_state" || event.workspace !== workspace) return;
       heard = true;
-      setState({ saved: event.saved !== false, unsent: Number(event.unsent ?? 0), peers: Array.isArray(event.peers) ? (event.peers as Peer[]) : [], online: event.online !== false });
+      setState({ saved: event.saved, unsent: event.unsent, peers: event.peers, online: event.online });
     });
     engine.call<{ peers: Peer[] }>("workspace.sync", { workspace }).then(
       (answer) => !heard && setState({ saved: true, unsent: 0, online: true, peers: answer.peers ?? [] }),

@@ -1,14 +1,15 @@
 //! The messages of a document's channel: one kind byte, then a v1 update, a count or JSON. Reading never throws; what is unknown is null.
 
-export interface Reset { client_id: number; reason: string }
-export interface OtherState { device: string; instance: string; state: Record<string, unknown> | null }
+import type { CommandError, Reset, Shown } from "./generated";
+
+export type OtherState = Shown;
 
 export type Frame =
   | { kind: "state" | "update"; update: Uint8Array }
   | ({ kind: "reset" } & Reset)
   | { kind: "saved"; count: number }
   | ({ kind: "awareness" } & OtherState)
-  | { kind: "refused"; code: string; message: string };
+  | ({ kind: "refused" } & CommandError);
 
 const KINDS = ["state", "update", "reset", "saved", "awareness", "refused"] as const;
 

@@ -1,8 +1,10 @@
 //! What the window asks of the machine behind it, as types: verbs, their answers, one document's channel. Deliberately absent: how it is asked
 //! (tauri.ts, memory.ts) and everything of Yjs (src/doc).
 
+import type { Event, KeyFacts, Opened, Peer, Person, Sample, WindowEvent } from "./generated";
+
+export type { KeyFacts, Opened, Peer, Person } from "./generated";
 export type Role = "owner" | "editor" | "viewer";
-export interface Person { device: string; name: string }
 /** The name is empty until the person has said what they are called. */
 export interface Profile extends Person { color: string; fingerprint: string }
 export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "removed" | "closed"; unsent: number; saved: boolean; waits?: { code: string; message: string } | null }
@@ -25,8 +27,6 @@ export interface Diff { nodes: DiffChanges; edges: DiffChanges; stickies: DiffCh
 /** Whose hands were in a difference; `touched` names things as `root/id`. */
 export interface DiffAuthor extends Person { color: string; touched: string[] }
 export interface DiffAnswer { changes: number; diff: Diff; authors: DiffAuthor[] }
-/** How one peer is reached and how many ops it lacks of ours; `last_heard` is an RFC 3339 time. */
-export interface Peer extends Person { path: "lan" | "direct" | "relayed" | string; behind: number; latency_ms?: number; last_heard?: string }
 export interface SyncState { saved: boolean; unsent: number; peers: Peer[]; online: boolean }
 export interface Finding { level: "error" | "warning"; code: string; message: string; node?: string; edge?: string }
 /** A relay that this device uses; `problem` is why it was lost or refused last. */
@@ -37,9 +37,9 @@ export interface WorkspaceRelay { addr: string; state: "kept" | "up" | "refused"
 export interface RelayTest { reached: boolean; latency_ms: number | null; peer: string | null; problem: { code: string; message: string } | null }
 /** What the database of this device takes, in bytes. */
 export interface Storage { folder: string | null; bytes: number; free: number; workspaces: { workspace: string; name: string; ops: number; bytes: number }[] }
-/** Where this device's key is kept, whether the folder holds a database yet, and the folder. */
-export interface KeyFacts { kept: "keyring" | "file" | "passphrase"; fresh: boolean; folder: string }
-export interface EngineEvent { event: string; [field: string]: unknown }
+/** What the page tells itself besides: how many own edits are not durable yet, and an edit that the engine did not take. */
+export type PageEvent = { event: "window_saved"; workspace: string; waiting: number } | { event: "edit_refused"; workspace: string; code: string; message: string; content: unknown };
+export type EngineEvent = Event | WindowEvent | PageEvent;
 
 interface In { workspace: string }
 type Nothing = Record<string, never>;
@@ -96,13 +96,10 @@ export interface Methods {
   "storage.compact": [Nothing, { before: number; bytes: number }];
   "window.key": [Nothing, KeyFacts];
   "window.link": [Nothing, string | null];
-  "window.sample": [Nothing, { name: string; content: string }];
+  "window.sample": [Nothing, Sample];
   "window.retry": [Nothing, null];
   "window.unlock": [{ passphrase: string }, null];
 }
-
-/** A document opened for this window: its handle, the client id of its session, and whether its edits may count. */
-export interface Opened { document: number; client_id: number; writable: boolean }
 
 /** One window's way to the engine. Calls fail with a `BackendError`. */
 export interface Backend {

@@ -45,7 +45,7 @@ export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: stri
 
   const waiting = stage.kind === "pending" ? stage.workspace : null;
   useEffect(() => (waiting === null ? undefined : engine.listen((event) => {
-    if (event.workspace !== waiting) return;
+    if (!("workspace" in event) || event.workspace !== waiting) return;
     if (event.event === "joined") onJoined(waiting);
     if (event.event === "join_pending") setStage({ kind: "pending", workspace: waiting, awaits: event.code === AWAITS });
     if (event.event === "join_failed") {

@@ -36,7 +36,7 @@ export function UserPresence({ members, peers }: { members: readonly Member[]; p
 }
 
 function Who({ person, role, peer }: { person: Presence; role: Member["role"] | undefined; peer: Peer | undefined }) {
-  const facts = [role ? text.roles[role] : "", text.statuses[person.status], peer ? (text.paths[peer.path as keyof typeof text.paths] ?? peer.path) : "", peer?.latency_ms !== undefined ? `${Math.round(peer.latency_ms)} ms` : ""];
+  const facts = [role ? text.roles[role] : "", text.statuses[person.status], peer ? (text.paths[peer.path as keyof typeof text.paths] ?? peer.path) : "", typeof peer?.latency_ms === "number" ? `${Math.round(peer.latency_ms)} ms` : ""];
   return (
     <span>
       {person.name}

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { statusSentence } from "./statusSentence";
 
 const now = Date.parse("2026-11-24T12:00:00Z");
-const peer = (name: string, behind = 0) => ({ device: name, name, path: "lan", behind });
+const peer = (name: string, behind = 0) => ({ device: name, name, color: "#063ad7", path: "lan", behind, ahead: false, latency_ms: null, last_heard: "2026-11-24T11:59:59Z" });
 
 describe("statusSentence", () => {
   it("says who has everything", () => {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::super::{Actor, Peer, STATE_EVERY_MS, now_ms, random, store_error, unix_ms};
 use super::{OfWorkspace, check_name};
 use crate::api::{ApiError, params, rfc3339};
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::net::{NetCommand, Topic};
 use crate::store::{Batch, WorkspaceRow, WorkspaceState, Write};
 use crate::workspace::{Workspace, role_name};
@@ -266,18 +266,17 @@ impl Actor {
     }
 
     /// The peers of a workspace as the sync state shows them.
-    pub(in super::super) fn peers_json(&self, id: &WorkspaceId) -> Vec<Value> {
+    pub(in super::super) fn shown_peers(&self, id: &WorkspaceId) -> Vec<event::Peer> {
         let Some(room) = self.rooms.get(id) else { return Vec::new() };
         let replica = &room.space.replica;
         let members = self.peers.iter().filter(|(d, _)| replica.role(d) > Role::None);
-        let peer = |(device, peer): (&DeviceId, &Peer)| {
-            let mut entry = room.space.person_json(device);
-            entry["path"] = json!(peer.path.as_str());
-            entry["behind"] = json!(replica.behind(device).unwrap_or_else(|| replica.len()));
-            entry["ahead"] = json!(replica.is_ahead(device));
-            entry["latency_ms"] = json!(peer.rtt_ms);
-            entry["last_heard"] = json!(rfc3339(peer.heard_ms));
-            entry
+        let peer = |(device, peer): (&DeviceId, &Peer)| event::Peer {
+            person: room.space.shown_person(device),
+            path: peer.path.as_str().to_owned(),
+            behind: replica.behind(device).unwrap_or_else(|| replica.len()),
+            ahead: replica.is_ahead(device),
+            latency_ms: peer.rtt_ms,
+            last_heard: rfc3339(peer.heard_ms),
         };
         members.map(peer).collect()
     }
@@ -303,7 +302,7 @@ impl Actor {
             saved: room.space.is_saved(),
             unsent: room.space.replica.unsent(&self.me),
             online: self.online,
-            peers: self.peers_json(id),
+            peers: self.shown_peers(id),
         });
     }
 
@@ -311,8 +310,8 @@ impl Actor {
         for device in self.peers.keys().copied().collect::<Vec<_>>() {
             self.sync_with(id, device);
         }
-        let peers = self.peers_json(id);
-        let even = |p: &Value| p["behind"] == 0 && p["ahead"] == false;
+        let peers = self.shown_peers(id);
+        let even = |p: &event::Peer| p.behind == 0 && !p.ahead;
         let waiting = self.room(id)?.space.replica.waiting();
         let converged = if peers.is_empty() { Value::Null } else { json!(waiting == 0 && peers.iter().all(even)) };
         let mut report = json!({"converged": converged, "peers": peers});

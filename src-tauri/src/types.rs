@@ -1,0 +1,53 @@
+//! The types that cross between this program and its page, written down in TypeScript from the ones that are serialised.
+//!
+//! `ui/src/backend/generated.ts` is what this writes; a test fails when it is stale. Deliberately absent: the answers
+//! of verbs, which the engine gives as plain JSON; `docs/api.md` describes them, `ui/src/backend/types.ts` types them.
+
+use omniscope_engine::event::{Event, Peer, Person, Shown};
+use ts_rs::{Config, TS};
+
+use crate::backend::{Kept, KeyFacts};
+use crate::commands::document::{Opened, Reset};
+use crate::commands::verbs::Sample;
+use crate::error::CommandError;
+use crate::events::WindowEvent;
+
+const HEAD: &str = "//! What crosses between the page and the program behind it, generated from the Rust types.\n\
+    //! To renew it: OMNISCOPE_WRITE_TYPES=1 cargo test --workspace --bin omniscope-desktop types\n";
+
+/// One exported declaration, with what Rust says about the type.
+fn declare<T: TS>(config: &Config) -> String {
+    format!("\n{}export {}\n", T::docs().unwrap_or_default(), T::decl(config))
+}
+
+/// The whole file.
+fn generated() -> String {
+    // JSON numbers are doubles; ids and counts stay far below 2^53.
+    let config = Config::new().with_large_int("number");
+    let declared = [
+        declare::<CommandError>(&config),
+        declare::<Opened>(&config),
+        declare::<Reset>(&config),
+        declare::<Shown>(&config),
+        declare::<Person>(&config),
+        declare::<Peer>(&config),
+        declare::<Event>(&config),
+        declare::<WindowEvent>(&config),
+        declare::<Kept>(&config),
+        declare::<KeyFacts>(&config),
+        declare::<Sample>(&config),
+    ];
+    [HEAD.to_owned()].into_iter().chain(declared).collect()
+}
+
+#[test]
+fn the_page_has_the_types_that_this_program_sends() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/backend/generated.ts");
+    let wanted = generated();
+    if std::env::var_os("OMNISCOPE_WRITE_TYPES").is_some() {
+        std::fs::write(&path, &wanted).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let stale = "ui/src/backend/generated.ts is stale; run: OMNISCOPE_WRITE_TYPES=1 cargo test --workspace --bin omniscope-desktop types";
+    assert_eq!(found, wanted, "{stale}");
+}
