@@ -11,7 +11,7 @@ PACKAGES=(
     build-essential curl file openssl pkg-config python3
     libwebkit2gtk-4.1-dev libayatana-appindicator3-dev librsvg2-dev libsecret-1-dev
     webkit2gtk-driver xvfb xauth gnome-keyring dbus-x11
-    iproute2 nftables tcpdump
+    iproute2 nftables tcpdump faketime
 )
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -30,6 +30,7 @@ mod vantage;
 mod wake;
 
 pub use address::{device_at, device_of, peer_of};
+pub use codec::{BytesCodec, PROTOCOL};
 pub use omniscope_protocol::identity::DeviceId;
 pub use zeroize::Zeroizing;
 

@@ -23,7 +23,7 @@ mod opening;
 mod sessions;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use admission::AuthorError;
 pub use admission::JoinAnswer;
@@ -148,13 +148,13 @@ pub struct Replica {
     /// The highest version of each author's ops that cannot be read or that had seen one which cannot.
     newer: BTreeMap<DeviceId, u8>,
     committed: u32,
-    committed_heads: Vec<Node>,
+    committed_heads: BTreeSet<Node>,
     shared: BTreeMap<DeviceId, Shared>,
     #[cfg(feature = "document")]
     keys: keys::Keys,
     /// Keys that are not known here, of ops that are.
     #[cfg(feature = "document")]
-    shut: std::collections::BTreeSet<crate::identity::KeyId>,
+    shut: BTreeSet<crate::identity::KeyId>,
 }
 
 /// How a device calls itself.
@@ -183,12 +183,12 @@ impl Replica {
             versions: Vec::new(),
             newer: BTreeMap::new(),
             committed: 0,
-            committed_heads: Vec::new(),
+            committed_heads: BTreeSet::new(),
             shared: BTreeMap::new(),
             #[cfg(feature = "document")]
             keys: keys::Keys::default(),
             #[cfg(feature = "document")]
-            shut: std::collections::BTreeSet::new(),
+            shut: BTreeSet::new(),
         }
     }
 

@@ -7,7 +7,6 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use libp2p::Multiaddr;
-use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::identity::PublicKey;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
@@ -16,6 +15,7 @@ use libp2p::{autonat, identify, ping, relay};
 use crate::Limits;
 use crate::admission::Gate;
 use crate::codec::{BytesCodec, PROTOCOL};
+use crate::doors::Doors;
 
 /// A dead TCP connection is closed after about three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -28,7 +28,8 @@ const MAX_STREAMS_PER_CONNECTION: usize = 16;
 
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
-    limits: connection_limits::Behaviour,
+    /// First, so that nothing else hears of a connection that is not let in.
+    pub(crate) doors: Doors,
     pub(crate) circuits: relay::Behaviour,
     pub(crate) requests: request_response::Behaviour<BytesCodec>,
     identify: identify::Behaviour,
@@ -38,10 +39,6 @@ pub(crate) struct Behaviour {
 
 impl Behaviour {
     pub(crate) fn new(key: PublicKey, limits: &Limits, gate: &Gate, codec: BytesCodec) -> Self {
-        let connections = ConnectionLimits::default()
-            .with_max_established(Some(limits.connections))
-            .with_max_established_per_peer(Some(limits.connections_per_peer))
-            .with_max_pending_incoming(Some(limits.pending_connections));
         let identify = identify::Config::new("/omniscope/1".to_owned(), key.clone())
             .with_agent_version(format!("omniscope-relay/{}", env!("CARGO_PKG_VERSION")));
         let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT);
@@ -50,7 +47,7 @@ impl Behaviour {
             .with_max_concurrent_streams(MAX_STREAMS_PER_CONNECTION);
         let protocols = [(PROTOCOL, ProtocolSupport::Full)];
         Self {
-            limits: connection_limits::Behaviour::new(connections),
+            doors: Doors::new(limits.clone(), gate.clone()),
             circuits: relay::Behaviour::new(key.to_peer_id(), circuits(limits, gate)),
             requests: request_response::Behaviour::with_codec(codec, protocols, requests),
             identify: identify::Behaviour::new(identify),

@@ -45,6 +45,8 @@ pub struct Config {
     pub policy: Policy,
     pub limits: Limits,
     pub mailbox: MailboxLimits,
+    /// Reverse proxies before the WebSocket listeners, which say by the PROXY protocol for whom they connect.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
     /// Where the admin page listens; none: nowhere.
     pub admin: Option<std::net::SocketAddr>,
     /// Certificate chain and key in PEM for `wss` addresses.
@@ -80,6 +82,7 @@ impl Config {
             policy: Policy::default(),
             limits: Limits::default(),
             mailbox: MailboxLimits::default(),
+            trusted_proxies: Vec::new(),
             admin: None,
             tls: None,
         }
@@ -133,6 +136,12 @@ pub struct Limits {
     pub connections_per_ip: u32,
     /// Connections under way of being set up.
     pub pending_connections: u32,
+    /// Connections from one address under way of being set up.
+    pub pending_per_ip: u32,
+    /// Open connections of devices that are no members here and have shown no invitation.
+    pub strangers: u32,
+    /// Of those from one address.
+    pub strangers_per_ip: u32,
     /// Requests of one device in a second, on average; ten times as many at once.
     pub requests_per_peer: u32,
     /// Requests from one address in a second, on average; ten times as many at once.
@@ -158,7 +167,10 @@ impl Default for Limits {
             connections: 8192,
             connections_per_peer: 8,
             connections_per_ip: 1024,
-            pending_connections: 512,
+            pending_connections: 4096,
+            pending_per_ip: 256,
+            strangers: 256,
+            strangers_per_ip: 64,
             requests_per_peer: 50,
             requests_per_ip: 1000,
             incoming_bytes: 64 << 20,

@@ -11,6 +11,8 @@ mod behaviour;
 mod codec;
 mod config;
 pub mod control;
+mod descriptors;
+mod doors;
 mod identity;
 mod mailbox;
 mod metrics;
@@ -18,6 +20,7 @@ mod names;
 pub mod notify;
 mod queue;
 mod rates;
+mod screen;
 mod server;
 mod store;
 

@@ -32,6 +32,9 @@ const USED_EVERY_MS: i64 = 3_600_000;
 /// Answers that may wait for a commit, all workspaces together.
 const MAX_OWED: usize = 4096;
 
+/// Bytes of ops that may wait for their past, all workspaces together.
+const MAX_WAITING_BYTES: usize = 32 << 20;
+
 /// What the driver must do, in order.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -197,9 +200,10 @@ impl Mailbox {
                 let Some(room) = self.rooms.get_mut(&workspace) else { return };
                 match room.deposit(&me, invite, deposit) {
                     Ok(write) => {
-                        room.owe(Owed::Deposit, ticket);
+                        let writes = vec![write];
+                        room.owe(Owed::Deposit, ticket, &writes);
                         self.owed += 1;
-                        self.settle(workspace, None, vec![write], false, out);
+                        self.settle(workspace, None, writes, false, out);
                     }
                     Err(why) => refuse(out, why),
                 }
@@ -251,9 +255,12 @@ impl Mailbox {
         match stranger.filter(|_| room.replica.role(&from) == Role::None) {
             Some(why) => refuse(out, why),
             None => {
-                room.owe(Owed::Receipt, ticket);
+                room.owe(Owed::Receipt, ticket, &writes);
                 self.owed += 1;
             }
+        }
+        if room.replica.waiting() > 0 {
+            self.bound_waiting();
         }
         self.settle(id, Some(from), writes, membership, out);
     }
@@ -286,7 +293,7 @@ impl Mailbox {
             JoinAnswer::Admitted(_) => {
                 // A key is forgotten with the last use of its link; the commit that lets in forgets it, too.
                 writes.extend(room.drop_deposits());
-                room.owe(Owed::Admission(deposit), ticket);
+                room.owe(Owed::Admission(deposit), ticket, &writes);
                 self.owed += 1;
             }
             JoinAnswer::Refused(why) => {
@@ -325,7 +332,7 @@ impl Mailbox {
                 let why = self.refusal(&id, &from).unwrap_or(Refusal::NotMember);
                 return refuse(out, why);
             }
-            room.owe(Owed::Receipt, ticket);
+            room.owe(Owed::Receipt, ticket, &[]);
             self.owed += 1;
             return self.settle(id, None, Vec::new(), false, out);
         }
@@ -348,7 +355,7 @@ impl Mailbox {
         self.generation += 1;
         let (mut room, mut writes) = Room::found(id, from, &genesis, now_ms as i64, self.generation);
         writes.extend(paid.map(|hash| Write::SpendToken { hash }));
-        room.owe(Owed::Receipt, ticket);
+        room.owe(Owed::Receipt, ticket, &writes);
         self.owed += 1;
         self.rooms.insert(id, room);
         self.settle(id, None, writes, true, out);
@@ -392,13 +399,22 @@ impl Mailbox {
         }
     }
 
+    /// Keeps within bounds what waits for its past, all workspaces together: the workspace with the most of it forgets it.
+    fn bound_waiting(&mut self) {
+        let waiting = |room: &Room| room.replica.waiting_bytes();
+        while self.rooms.values().map(waiting).sum::<usize>() > MAX_WAITING_BYTES {
+            let Some(most) = self.rooms.values_mut().max_by_key(|room| waiting(room)) else { return };
+            most.replica.forget_waiting();
+        }
+    }
+
     /// A commit has ended.
     pub(crate) fn on_committed(&mut self, commit: &Commit, ok: bool, store: &Store, out: &mut Vec<Action>) {
         let Some(room) = self.rooms.get_mut(&commit.workspace).filter(|r| r.generation == commit.generation) else {
             return;
         };
         if ok {
-            room.replica.note_committed(commit.ops);
+            room.on_committed(commit);
             self.owed -= room.answer(out);
             out.push(Action::Poke(commit.workspace, commit.from));
             if room.replica.all_committed() {

@@ -31,6 +31,7 @@ pub struct Metrics {
     codes: [std::sync::OnceLock<&'static str>; REFUSALS],
     reservations: [AtomicU64; 2],
     circuits: [AtomicU64; 2],
+    turned_away: AtomicU64,
     stored_ops: AtomicU64,
     stored_bytes: AtomicU64,
     gauges: [AtomicU64; 8],
@@ -78,6 +79,10 @@ impl Metrics {
 
     pub(crate) fn circuit(&self, granted: bool) {
         self.circuits[usize::from(granted)].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn stored(&self, writes: &[Write]) {
@@ -130,6 +135,8 @@ impl Metrics {
             line(&mut text, name, "{result=\"refused\"}", &counters[0]);
             line(&mut text, name, "{result=\"granted\"}", &counters[1]);
         }
+        head(&mut text, "turned_away_total", "Connections that were not let in, because of their number.", "counter");
+        line(&mut text, "turned_away_total", "", &self.turned_away);
         head(&mut text, "stored_ops_total", "Ops handed to the database.", "counter");
         line(&mut text, "stored_ops_total", "", &self.stored_ops);
         head(&mut text, "stored_bytes_total", "Bytes of those.", "counter");

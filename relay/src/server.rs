@@ -7,6 +7,7 @@ mod driver;
 mod events;
 mod listen;
 mod pokes;
+mod proxied;
 mod transport;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::Config;
 use crate::admission::Gate;
 use crate::codec::BytesCodec;
 use crate::control::Control;
+use crate::descriptors;
 use crate::identity::{IdentityError, load_or_create};
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
@@ -88,7 +90,12 @@ impl Server {
     ///
     /// # Errors
     /// When its folder is in use or not in order, or an address cannot be listened on.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(mut config: Config) -> Result<Self, StartError> {
+        let wanted = config.limits.connections;
+        if let Some(room) = descriptors::room_for_connections().filter(|room| *room < wanted) {
+            tracing::warn!(wanted, room, "fewer connections than the settings say: raise the limit of open files");
+            config.limits.connections = room;
+        }
         let key = load_or_create(&config.data_dir).map_err(StartError::Identity)?;
         let peer = key.libp2p.public().to_peer_id();
         let store = Arc::new(Store::open(&config.data_dir).map_err(StartError::Store)?);

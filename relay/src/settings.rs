@@ -2,7 +2,7 @@
 //!
 //! Unknown keys in the file are refused, so that a typing error is no silent default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -40,6 +40,9 @@ pub(crate) struct Flags {
     /// Whom to serve: members of registered workspaces, or anybody (open) [default: members]
     #[arg(long, global = true, value_name = "POLICY", env = "OMNISCOPE_RELAY_POLICY")]
     policy: Option<Policy>,
+    /// Address of a reverse proxy before the WebSocket listeners, which speaks the PROXY protocol; may be given several times
+    #[arg(long, global = true, value_name = "IP", env = "OMNISCOPE_RELAY_TRUSTED_PROXY", value_delimiter = ',')]
+    trusted_proxy: Vec<IpAddr>,
     /// Loopback address of the admin page, such as 127.0.0.1:4718
     #[arg(long, global = true, value_name = "ADDR", env = "OMNISCOPE_RELAY_ADMIN")]
     admin: Option<SocketAddr>,
@@ -65,6 +68,7 @@ struct File {
     announce: Vec<Multiaddr>,
     data_dir: Option<PathBuf>,
     policy: Option<String>,
+    trusted_proxy: Vec<IpAddr>,
     admin: Option<SocketAddr>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -79,6 +83,8 @@ struct File {
 struct FileLimits {
     connections: Option<u32>,
     connections_per_ip: Option<u32>,
+    strangers: Option<u32>,
+    strangers_per_ip: Option<u32>,
     reservations: Option<usize>,
     circuits: Option<usize>,
     requests_per_peer: Option<u32>,
@@ -119,6 +125,7 @@ impl Settings {
             (None, Some(text)) => text.parse().map_err(|e: String| anyhow::anyhow!(e))?,
             (None, None) => Policy::default(),
         };
+        config.trusted_proxies = first([&flags.trusted_proxy, &file.trusted_proxy]).unwrap_or_default();
         config.admin = flags.admin.or(file.admin);
         let (cert, key) = (flags.tls_cert.clone().or(file.tls_cert), flags.tls_key.clone().or(file.tls_key));
         config.tls = match (cert, key) {
@@ -135,13 +142,16 @@ impl Settings {
 
     /// The settings for people.
     pub(crate) fn describe(&self) -> String {
-        let Config { listen, announce, data_dir, policy, admin, tls, mailbox, limits } = &self.config;
-        let addresses = |all: &[Multiaddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let Config { listen, announce, data_dir, policy, trusted_proxies, admin, tls, mailbox, limits } = &self.config;
         let mut lines = vec![
             format!("data_dir = {}", data_dir.display()),
-            format!("listen = {}", addresses(listen)),
-            format!("announce = {}", if announce.is_empty() { "as listened on".into() } else { addresses(announce) }),
+            format!("listen = {}", words(listen)),
+            format!("announce = {}", if announce.is_empty() { "as listened on".into() } else { words(announce) }),
             format!("policy = {}", if *policy == Policy::Open { "open" } else { "members" }),
+            format!(
+                "trusted_proxy = {}",
+                if trusted_proxies.is_empty() { "none".into() } else { words(trusted_proxies) }
+            ),
             format!("admin = {}", admin.map_or_else(|| "off".to_owned(), |a| a.to_string())),
             format!("tls = {}", if tls.is_some() { "on" } else { "off" }),
             format!("log = {} ({:?})", self.log, self.log_format),
@@ -157,6 +167,8 @@ impl FileLimits {
         let limits = &mut config.limits;
         set(&mut limits.connections, self.connections);
         set(&mut limits.connections_per_ip, self.connections_per_ip);
+        set(&mut limits.strangers, self.strangers);
+        set(&mut limits.strangers_per_ip, self.strangers_per_ip);
         set(&mut limits.reservations, self.reservations);
         set(&mut limits.circuits, self.circuits);
         set(&mut limits.requests_per_peer, self.requests_per_peer);
@@ -175,14 +187,18 @@ impl FileMailbox {
     }
 }
 
+fn words(all: &[impl ToString]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
 fn set<T>(field: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *field = given;
     }
 }
 
-fn first(lists: [&[Multiaddr]; 2]) -> Option<Vec<Multiaddr>> {
-    lists.into_iter().find(|list| !list.is_empty()).map(<[Multiaddr]>::to_vec)
+fn first<T: Clone>(lists: [&[T]; 2]) -> Option<Vec<T>> {
+    lists.into_iter().find(|list| !list.is_empty()).map(<[T]>::to_vec)
 }
 
 fn read_file(path: &Path) -> Result<File> {

@@ -2,11 +2,13 @@
 //! needs no member who is awake, and what was acknowledged survives.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use omniscope_engine::pipeline::SAMPLE_RNASEQ;
 use omniscope_tests::headless::{Headless, Home, LOOPBACK, converged};
 use omniscope_tests::process::PATIENCE;
 use omniscope_tests::relay::Relay;
+use omniscope_tests::rows::tier;
 use serde_json::json;
 
 fn peer(name: &'static str, place: &Path, relay: Option<&Relay>) -> Option<Headless> {
@@ -136,6 +138,44 @@ fn a_relay_that_lost_everything_is_filled_again_by_an_owner() {
     kept(&mut ana, &ws);
     let listed = relay.order(&["workspaces"]);
     assert!(listed.starts_with(&ws) && listed.contains("members 1"), "{listed}");
+}
+
+#[test]
+fn a_mailbox_is_wiped_again_and_again_and_who_was_away_has_all_of_it() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("relay");
+    let start = |at: &str| Relay::start_at(&data, at, &["--policy", "open"]);
+    let Some(mut relay) = start("/ip4/127.0.0.1/tcp/0") else { return };
+    let at = relay.place().to_owned();
+    let mut ana = peer("Ana", place.path(), None).unwrap();
+    let ws = found(&mut ana, &relay);
+    let mut ben = peer("Ben", place.path(), None).unwrap();
+    ana.invite(&ws, &mut ben, "editor");
+    converged(&mut [&mut ana, &mut ben], &ws);
+    ben.stop();
+    let (rounds, mut slowest) = (tier(5, 61), Duration::ZERO);
+    for round in 0..rounds {
+        relay.kill();
+        for file in std::fs::read_dir(&data).unwrap().map(Result::unwrap) {
+            if file.file_name() != "relay.key" {
+                std::fs::remove_file(file.path()).unwrap();
+            }
+        }
+        add(&mut ana, &ws, &format!("wiped {round}."));
+        relay = start(&at).unwrap();
+        assert_eq!(relay.order(&["workspaces"]), "", "it knows nothing any more");
+        let back = Instant::now();
+        let listed = |relay: &Relay| relay.order(&["workspaces"]);
+        ana.until("the relay keeps the workspace again", |_| listed(&relay).starts_with(&ws));
+        kept(&mut ana, &ws);
+        slowest = slowest.max(back.elapsed());
+    }
+    println!("{rounds} wipes: all of it there again after {slowest:?} at most");
+    let last = ana.state(&ws);
+    ana.stop();
+    let mut ben = peer("Ben", place.path(), None).unwrap();
+    ben.until("Ben has what Ana did", |p| p.state(&ws) == last);
+    assert!((0..rounds).all(|round| last.contains(&format!("\"wiped {round}.\""))));
 }
 
 #[test]

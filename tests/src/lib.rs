@@ -9,6 +9,7 @@ pub mod hostile;
 pub mod http;
 pub mod js;
 pub mod lab;
+pub mod load;
 pub mod log;
 pub mod lossy;
 pub mod meter;

@@ -43,6 +43,11 @@ impl Relay {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// `kill -9`.
     pub fn kill(self) {
         self.process.kill();

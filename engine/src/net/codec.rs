@@ -13,10 +13,12 @@ use super::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 /// Memory is taken in steps of this many bytes, so that a length alone costs its sender's victim nothing.
 const STEP_BYTES: u64 = 64 * 1024;
 
-pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/omniscope/1");
+/// The protocol in which devices and relays ask each other.
+pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/omniscope/1");
 
+/// Bodies as they travel, within the limits of one request and one response.
 #[derive(Debug, Clone, Default)]
-pub(super) struct BytesCodec;
+pub struct BytesCodec;
 
 async fn read_body<T: AsyncRead + Unpin + Send>(io: &mut T, max: usize) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];

@@ -40,10 +40,15 @@ impl Replica {
 
     /// Notes that the first `count` ops of the log are committed.
     pub fn note_committed(&mut self, count: u32) {
-        self.committed = self.committed.max(count);
-        if self.committed as usize >= self.known.len() {
-            self.committed_heads = self.judge.causal().heads().collect();
+        let causal = self.judge.causal();
+        let count = count.min(causal.len() as u32);
+        for node in (self.committed..count).map(Node) {
+            for dep in causal.deps(node) {
+                self.committed_heads.remove(dep);
+            }
+            self.committed_heads.insert(node);
         }
+        self.committed = self.committed.max(count);
     }
 
     /// Whether every op of the log is committed.
@@ -54,6 +59,16 @@ impl Replica {
     /// How many ops wait for their past.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Bytes of the ops that wait for their past.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting.bytes()
+    }
+
+    /// Forgets the ops that wait for their past. They come back when heads are exchanged.
+    pub fn forget_waiting(&mut self) {
+        self.waiting = super::waiting::Waiting::default();
     }
 
     /// Some older ops: the newest, the second, the fourth, … newest, and the genesis.

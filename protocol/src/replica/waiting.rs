@@ -51,4 +51,8 @@ impl Waiting {
     pub(super) fn len(&self) -> usize {
         self.ops.len()
     }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }

@@ -1,7 +1,7 @@
 //! One workspace at a relay: its replica, who belongs to it, and the answers that wait for a commit.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
@@ -21,6 +21,8 @@ pub(crate) struct Commit {
     pub(crate) generation: u64,
     /// So many ops of the log are durable then.
     pub(crate) ops: u32,
+    /// Which commit of the workspace it is, from 1.
+    pub(crate) number: u64,
     /// Who brought them.
     pub(crate) from: Option<DeviceId>,
     pub(crate) writes: Vec<Write>,
@@ -48,7 +50,10 @@ pub(super) struct Room {
     pub(super) bytes: u64,
     /// Tells this reading of the log from an earlier one, whose commits count no more.
     pub(super) generation: u64,
-    owed: Vec<(Owed, Ticket)>,
+    /// Answers in the order of the commits that they wait for.
+    owed: VecDeque<(u64, Owed, Ticket)>,
+    begun: u64,
+    ended: u64,
     deposits: BTreeMap<OpId, Deposit>,
     /// Ops of which only husks are left.
     husks: BTreeSet<OpId>,
@@ -78,17 +83,13 @@ impl Room {
         };
         let deposits = store.deposits(&row.id)?.into_iter().filter_map(read).collect();
         let bytes = replica.bytes();
-        Ok(Self {
-            row,
-            replica,
-            members: BTreeSet::new(),
-            bytes,
-            generation,
-            owed: Vec::new(),
-            deposits,
-            husks,
-            asked: BTreeMap::new(),
-        })
+        Ok(Self { bytes, deposits, husks, ..Self::empty(row, replica, generation) })
+    }
+
+    fn empty(row: WorkspaceRow, replica: Replica, generation: u64) -> Self {
+        let (members, husks) = (BTreeSet::new(), BTreeSet::new());
+        let (owed, deposits, asked) = (VecDeque::new(), BTreeMap::new(), BTreeMap::new());
+        Self { row, replica, members, bytes: 0, generation, owed, begun: 0, ended: 0, deposits, husks, asked }
     }
 
     /// A workspace that is registered now, with its genesis.
@@ -100,9 +101,7 @@ impl Room {
         generation: u64,
     ) -> (Self, Vec<Write>) {
         let row = WorkspaceRow { id: id.0, registrar: registrar.0, since_ms: now_ms, used_ms: now_ms };
-        let (replica, owed, deposits) = (Replica::new(id), Vec::new(), BTreeMap::new());
-        let (members, husks, asked) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-        let mut room = Self { row, replica, members, bytes: 0, generation, owed, deposits, husks, asked };
+        let mut room = Self::empty(row, Replica::new(id), generation);
         let mut writes = vec![Write::Workspace { id: id.0, registrar: registrar.0, now_ms }];
         writes.extend(room.take(std::slice::from_ref(&genesis.bytes)).0);
         (room, writes)
@@ -303,36 +302,44 @@ impl Room {
         Some(Response::Removed { by })
     }
 
-    pub(super) fn owe(&mut self, what: Owed, ticket: Ticket) {
-        self.owed.push((what, ticket));
+    /// An answer waits for all that was written before it, and with `writes` for the commit that follows.
+    pub(super) fn owe(&mut self, what: Owed, ticket: Ticket, writes: &[Write]) {
+        self.owed.push_back((self.begun + u64::from(!writes.is_empty()), what, ticket));
     }
 
-    pub(super) fn commit(&self, writes: Vec<Write>, from: Option<DeviceId>) -> Commit {
+    pub(super) fn commit(&mut self, writes: Vec<Write>, from: Option<DeviceId>) -> Commit {
+        self.begun += 1;
         let (workspace, generation, ops) = (self.id(), self.generation, self.replica.len() as u32);
-        Commit { workspace, generation, ops, from, writes }
+        Commit { workspace, generation, ops, number: self.begun, from, writes }
     }
 
-    /// Gives the answers that waited, once everything is committed. Says how many.
+    /// A commit went well; commits end in the order in which they began.
+    pub(super) fn on_committed(&mut self, commit: &Commit) {
+        self.ended = commit.number;
+        self.replica.note_committed(commit.ops);
+    }
+
+    /// Gives the answers that wait for nothing any more. Says how many.
     pub(super) fn answer(&mut self, out: &mut Vec<Action>) -> usize {
-        if !self.replica.all_committed() {
+        let due = self.owed.partition_point(|(commit, _, _)| *commit <= self.ended);
+        if due == 0 {
             return 0;
         }
         let heads = self.replica.committed_heads();
-        let owed = std::mem::take(&mut self.owed);
-        for (what, ticket) in &owed {
+        for (_, what, ticket) in self.owed.drain(..due) {
             let response = match what {
                 Owed::Receipt | Owed::Deposit => Response::Receipt { heads: heads.clone() },
-                Owed::Admission(deposit) => Response::Admitted { deposit: *deposit },
+                Owed::Admission(deposit) => Response::Admitted { deposit },
             };
-            out.push(Action::Respond(*ticket, response));
+            out.push(Action::Respond(ticket, response));
         }
-        owed.len()
+        due
     }
 
     /// Refuses what waited, because it cannot be promised. Says how many.
     pub(super) fn refuse_all(&mut self, out: &mut Vec<Action>) -> usize {
         let owed = std::mem::take(&mut self.owed);
-        out.extend(owed.iter().map(|(_, ticket)| Action::Respond(*ticket, Response::Refused(Refusal::Busy))));
+        out.extend(owed.iter().map(|(_, _, ticket)| Action::Respond(*ticket, Response::Refused(Refusal::Busy))));
         owed.len()
     }
 }

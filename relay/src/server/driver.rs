@@ -9,7 +9,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
 use libp2p::request_response::ResponseChannel;
-use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, Swarm};
 use omniscope_protocol::identity::{DeviceId, hex};
 use omniscope_protocol::wire::{MAX_FOUND, MAX_FOUND_ADDRESSES, Request, Response};
@@ -69,9 +68,6 @@ pub(super) struct Driver {
     tickets: HashMap<Ticket, ResponseChannel<Incoming>>,
     pub(super) by_peer: Rates<[u8; 32]>,
     pub(super) by_ip: Rates<IpAddr>,
-    /// Where each connection comes from, and how many come from there.
-    pub(super) origins: HashMap<ConnectionId, IpAddr>,
-    pub(super) per_ip: HashMap<IpAddr, u32>,
     /// What connected devices say about where they listen.
     pub(super) told: BTreeMap<PeerId, Vec<Multiaddr>>,
     pub(super) pokes: Pokes,
@@ -114,8 +110,6 @@ impl Driver {
             tickets: HashMap::new(),
             by_peer: Rates::new(peer_rate, peer_burst),
             by_ip: Rates::new(ip_rate, ip_burst),
-            origins: HashMap::new(),
-            per_ip: HashMap::new(),
             told: BTreeMap::new(),
             pokes: Pokes::default(),
             committed: mpsc::unbounded_channel(),
@@ -231,7 +225,12 @@ impl Driver {
                 }
                 Action::Welcome { device, guest } => {
                     let Some(peer) = peer_of(&device).filter(|_| !self.mailbox.is_blocked(&device)) else { continue };
-                    if guest { self.gate.admit_guest(peer, Instant::now()) } else { self.gate.admit(peer) }
+                    if guest {
+                        self.gate.admit_guest(peer, Instant::now())
+                    } else {
+                        self.gate.admit(peer)
+                    }
+                    self.swarm.behaviour_mut().doors.welcome(&peer);
                 }
                 Action::Expel(device) => {
                     let Some(peer) = peer_of(&device) else { continue };

@@ -1,18 +1,16 @@
 //! What the relay does when libp2p reports something.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
-use libp2p::core::ConnectedPoint;
-use libp2p::multiaddr::Protocol;
-use libp2p::request_response::{self, Message};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, identify, ping, relay};
+use libp2p::request_response::{self, Message, OutboundFailure};
+use libp2p::swarm::{ConnectionId, ListenError, SwarmEvent};
+use libp2p::{PeerId, identify, ping, relay};
 use omniscope_protocol::wire::{MAX_FOUND_ADDRESSES, Refusal, Request, Response, WIRE_VERSION};
 
 use super::driver::{Driver, Job};
 use crate::behaviour::BehaviourEvent;
 use crate::codec::Incoming;
+use crate::doors::Crowded;
 use crate::names::device_of;
 
 impl Driver {
@@ -26,12 +24,17 @@ impl Driver {
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => self.swarm.remove_external_address(&address),
             SwarmEvent::ListenerClosed { reason, .. } => tracing::error!(?reason, "a listener closed"),
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                self.on_opened(peer_id, connection_id, &endpoint);
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. }
+                if device_of(&peer_id).is_none_or(|device| self.mailbox.is_blocked(&device)) =>
+            {
+                tracing::debug!("a device that is shut out is disconnected");
+                self.swarm.close_connection(connection_id);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
-                self.on_closed(&peer_id, connection_id, num_established);
+            SwarmEvent::IncomingConnectionError { error: ListenError::Denied { cause }, .. } => {
+                tracing::debug!(reason = ?cause.downcast::<Crowded>().ok(), "a connection is not let in");
+                self.metrics.turned_away();
             }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => drop(self.told.remove(&peer_id)),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))
                 if !matches!(error, ping::Failure::Unsupported) =>
             {
@@ -45,34 +48,6 @@ impl Driver {
                 self.told.insert(peer_id, addrs);
             }
             _ => {}
-        }
-    }
-
-    fn on_opened(&mut self, peer: PeerId, id: ConnectionId, endpoint: &ConnectedPoint) {
-        let shut_out = device_of(&peer).is_none_or(|device| self.mailbox.is_blocked(&device));
-        let origin = ip_of(endpoint.get_remote_address());
-        if let Some(ip) = origin {
-            self.origins.insert(id, ip);
-            *self.per_ip.entry(ip).or_default() += 1;
-        }
-        let crowded = origin.is_some_and(|ip| self.per_ip[&ip] > self.config.limits.connections_per_ip);
-        if shut_out || crowded {
-            tracing::debug!(shut_out, crowded, "a connection is closed again");
-            self.swarm.close_connection(id);
-        }
-    }
-
-    fn on_closed(&mut self, peer: &PeerId, id: ConnectionId, left: u32) {
-        if let Some(ip) = self.origins.remove(&id)
-            && let Some(count) = self.per_ip.get_mut(&ip)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.per_ip.remove(&ip);
-            }
-        }
-        if left == 0 {
-            self.told.remove(peer);
         }
     }
 
@@ -106,7 +81,10 @@ impl Driver {
             },
             request_response::Event::OutboundFailure { request_id, error, .. } => {
                 tracing::debug!(%error, "a member did not hear the news");
-                self.pokes.answered(request_id);
+                match error {
+                    OutboundFailure::Timeout => self.pokes.unheard(request_id, Instant::now()),
+                    _ => self.pokes.answered(request_id),
+                }
             }
             request_response::Event::InboundFailure { error, .. } => tracing::debug!(%error, "request not answered"),
             request_response::Event::ResponseSent { .. } => {}
@@ -117,7 +95,7 @@ impl Driver {
         let now = Instant::now();
         let refuse = |driver: &mut Self, why| driver.respond(ticket, &Response::Refused(why));
         let Some(from) = device_of(&peer) else { return refuse(self, Refusal::NotMember) };
-        let ip = self.origins.get(&id).copied();
+        let ip = self.swarm.behaviour().doors.origin(&id);
         if !self.by_peer.take(from.0, now) || ip.is_some_and(|ip| !self.by_ip.take(ip, now)) {
             return refuse(self, Refusal::Busy);
         }
@@ -145,13 +123,4 @@ impl Driver {
             refuse(self, Refusal::Busy);
         }
     }
-}
-
-/// The address of a connection's other end.
-fn ip_of(addr: &Multiaddr) -> Option<IpAddr> {
-    addr.iter().find_map(|part| match part {
-        Protocol::Ip4(ip) => Some(ip.into()),
-        Protocol::Ip6(ip) => Some(ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4)),
-        _ => None,
-    })
 }

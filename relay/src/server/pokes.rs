@@ -44,6 +44,14 @@ impl Pokes {
             self.asked.remove(&key);
         }
     }
+
+    /// A member that is connected did not answer in time: it is told again.
+    pub(super) fn unheard(&mut self, id: OutboundRequestId, now: Instant) {
+        if let Some(key) = self.sent.remove(&id) {
+            self.asked.remove(&key);
+            self.due(key.0, None, now);
+        }
+    }
 }
 
 impl Driver {

@@ -53,11 +53,13 @@ impl Store {
         stream().map_err(StoreError::database("read the log"))
     }
 
-    /// The bytes of those ops that are there, in the order asked.
+    /// The bytes of those ops that are there, in the order asked: all as of one moment, so that none comes without what was
+    /// committed before it.
     pub(crate) fn ops_by_id(&self, workspace: &[u8; 32], ids: &[[u8; 32]]) -> Result<Vec<Vec<u8>>, StoreError> {
         let reader = self.read();
         let select = || -> rusqlite::Result<Vec<Vec<u8>>> {
-            let mut select = reader.prepare_cached("SELECT bytes FROM op WHERE id = ?1 AND workspace = ?2")?;
+            let moment = reader.unchecked_transaction()?;
+            let mut select = moment.prepare_cached("SELECT bytes FROM op WHERE id = ?1 AND workspace = ?2")?;
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {
                 let mut rows = select.query(params![id, workspace])?;

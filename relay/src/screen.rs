@@ -1,0 +1,138 @@
+//! How much a stranger may send on one connection, before it is cut off.
+//!
+//! Streams of a multiplexed connection are filled by their sender before anybody reads them, up to 256 KiB each and in
+//! hundreds, so that one stranger could take all of a relay's memory. Who is neither a member nor has shown an
+//! invitation has little to say: after [`STRANGER_BYTES`] its connection ends. The count is taken under the multiplexer and
+//! above the encryption, where the device is proven. QUIC has windows for a whole connection instead (`transport`).
+//! Deliberately absent: limits for members.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures::future::{BoxFuture, FutureExt, TryFutureExt};
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::UpgradeInfo;
+use libp2p::core::upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade};
+use libp2p::{PeerId, noise};
+
+use crate::admission::Gate;
+
+/// What a stranger may send on one connection: a redemption, an admission, what a recovery key says, and room.
+const STRANGER_BYTES: usize = 256 * 1024;
+
+/// Noise, and a count of what comes out of it.
+#[derive(Clone)]
+pub(crate) struct Screen {
+    noise: noise::Config,
+    gate: Gate,
+}
+
+impl Screen {
+    pub(crate) fn new(noise: noise::Config, gate: Gate) -> Self {
+        Self { noise, gate }
+    }
+
+    fn counted<T>(self, (peer, stream): (PeerId, T)) -> (PeerId, Counted<T>) {
+        (peer, Counted { stream, peer, gate: self.gate, left: STRANGER_BYTES })
+    }
+}
+
+impl UpgradeInfo for Screen {
+    type Info = <noise::Config as UpgradeInfo>::Info;
+    type InfoIter = <noise::Config as UpgradeInfo>::InfoIter;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        self.noise.protocol_info()
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> InboundConnectionUpgrade<T> for Screen {
+    type Output = (PeerId, Counted<noise::Output<T>>);
+    type Error = noise::Error;
+    type Future = BoxFuture<'static, Result<Self::Output, Self::Error>>;
+
+    fn upgrade_inbound(self, socket: T, info: Self::Info) -> Self::Future {
+        let noise = self.noise.clone();
+        noise.upgrade_inbound(socket, info).map_ok(|proven| self.counted(proven)).boxed()
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> OutboundConnectionUpgrade<T> for Screen {
+    type Output = (PeerId, Counted<noise::Output<T>>);
+    type Error = noise::Error;
+    type Future = BoxFuture<'static, Result<Self::Output, Self::Error>>;
+
+    fn upgrade_outbound(self, socket: T, info: Self::Info) -> Self::Future {
+        let noise = self.noise.clone();
+        noise.upgrade_outbound(socket, info).map_ok(|proven| self.counted(proven)).boxed()
+    }
+}
+
+/// A connection of a proven device.
+pub(crate) struct Counted<T> {
+    stream: T,
+    peer: PeerId,
+    gate: Gate,
+    /// Bytes that may come before it is asked again whether this is a stranger.
+    left: usize,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.left == 0 {
+            if !this.gate.may_connect(&this.peer, Instant::now()) {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "a stranger sent too much")));
+            }
+            this.left = STRANGER_BYTES;
+        }
+        let most = buffer.len().min(this.left);
+        let read = Pin::new(&mut this.stream).poll_read(cx, &mut buffer[..most]);
+        if let Poll::Ready(Ok(read)) = &read {
+            this.left -= read;
+        }
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::Policy;
+    use futures::AsyncReadExt;
+    use futures::io::Cursor;
+
+    #[tokio::test]
+    async fn a_stranger_is_cut_off_and_whoever_became_a_member_meanwhile_is_not() {
+        let gate = Gate::new(Policy::Members);
+        let stranger = Counted {
+            stream: Cursor::new(vec![7; STRANGER_BYTES + 1]),
+            peer: PeerId::random(),
+            gate: gate.clone(),
+            left: STRANGER_BYTES,
+        };
+        let mut stranger = stranger;
+        let mut read = vec![0; STRANGER_BYTES];
+        stranger.read_exact(&mut read).await.unwrap();
+        assert_eq!(stranger.read(&mut read).await.unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        gate.admit(stranger.peer);
+        assert_eq!(stranger.read(&mut read).await.unwrap(), 1);
+    }
+}

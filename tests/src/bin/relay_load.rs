@@ -1,0 +1,136 @@
+//! What a relay takes under load: `relay_load` for the promise and how cost grows, or one setup by options.
+//!
+//! The relay is a process of its own beside this one; both share the machine's cores. Options: `--workspaces`,
+//! `--members` (of each), `--rate` (ops a second, all together), `--seconds`, `--idle` (seconds), `--stored` (ops in each
+//! workspace before), `--transport tcp|quic`, `--memory` (MiB that the relay may have, by a cgroup, as root).
+#![allow(clippy::unwrap_used, reason = "test harness")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use omniscope_tests::load::{Figures, Setup, measure, relay_for_load};
+
+struct Options {
+    setup: Setup,
+    /// Whether any of the setup was asked for.
+    single: bool,
+    listen: &'static str,
+    memory_mib: Option<u64>,
+}
+
+/// The promise: 1,000 peers in 100 workspaces, each workspace with 10 edits a second.
+const PROMISE: Setup = Setup {
+    workspaces: 100,
+    members: 10,
+    rate: 1000.0,
+    edit: Duration::from_secs(60),
+    idle: Duration::from_secs(20),
+    stored: 0,
+};
+
+fn options() -> Result<Options> {
+    let mut options = Options { setup: PROMISE, single: false, listen: "/ip4/127.0.0.1/tcp/0", memory_mib: None };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let value = words.next().with_context(|| format!("expected a value after {word}"))?;
+        let number = || value.parse::<usize>().with_context(|| format!("expected a number after {word}"));
+        let seconds = || number().map(|n| Duration::from_secs(n as u64));
+        let setup = &mut options.setup;
+        options.single |= !matches!(word.as_str(), "--transport" | "--memory");
+        match word.as_str() {
+            "--workspaces" => setup.workspaces = number()?.max(1),
+            "--members" => setup.members = number()?.max(2),
+            "--rate" => setup.rate = number()? as f64,
+            "--seconds" => setup.edit = seconds()?,
+            "--idle" => setup.idle = seconds()?,
+            "--stored" => setup.stored = number()?,
+            "--memory" => options.memory_mib = Some(number()? as u64),
+            "--transport" if value == "tcp" => {}
+            "--transport" if value == "quic" => options.listen = "/ip4/127.0.0.1/udp/0/quic-v1",
+            _ => bail!("there is no option {word} {value}"),
+        }
+    }
+    Ok(options)
+}
+
+/// Holds a process to so much memory; gives the group, to be removed when the process has ended.
+fn confine(pid: u32, mib: u64) -> Result<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let (parent, limit) = match root.join("cgroup.controllers").is_file() {
+        true => (root, "memory.max"),
+        false => (root.join("memory"), "memory.limit_in_bytes"),
+    };
+    let group = parent.join(format!("omniscope-relay-load-{pid}"));
+    std::fs::create_dir(&group).context("no memory cgroup can be made here")?;
+    std::fs::write(group.join(limit), (mib << 20).to_string()).context("the memory cgroup takes no limit")?;
+    std::fs::write(group.join("cgroup.procs"), pid.to_string()).context("the memory cgroup takes no process")?;
+    Ok(group)
+}
+
+async fn one(options: &Options, setup: &Setup) -> Result<Figures> {
+    let place = tempfile::tempdir()?;
+    let started = relay_for_load(&place.path().join("relay"), options.listen, 1);
+    let (relay, at) = started.context("build the relay first")?;
+    let group = options.memory_mib.map(|mib| confine(relay.id(), mib)).transpose()?;
+    let figures = measure(&at, relay.id(), setup).await;
+    relay.stop();
+    if let Some(group) = group {
+        std::fs::remove_dir(group)?;
+    }
+    Ok(figures)
+}
+
+const HEAD: &str = "| peers | workspaces | ops there | ops/s | stored/s | forwarded/s | receipt p50 / p99 ms | arrival p50 / p99 ms \
+                    | lost | refused, cut off | memory: empty, idle, half-way, end MiB | cores: idle, busy | per idle peer \
+                    | CPU per op µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
+
+fn row(setup: &Setup, f: &Figures) -> String {
+    let ms = |d: Duration| d.as_secs_f64() * 1000.0;
+    let mib = f.memory_kib.map(|kib| format!("{:.0}", kib as f64 / 1024.0)).join(", ");
+    let peers = f.peers as f64;
+    format!(
+        "| {} | {} | {} | {} | {:.0} | {:.0} | {:.1} / {:.1} | {:.1} / {:.1} | {} | {}, {} | {mib} | {:.3}, {:.2} | {:.0} KiB, {:.0} µs/s \
+         | {:.0} |",
+        f.peers,
+        setup.workspaces,
+        setup.stored * setup.workspaces,
+        setup.rate,
+        f.stored_per_second,
+        f.forwarded_per_second,
+        ms(f.receipt.0),
+        ms(f.receipt.1),
+        ms(f.arrival.0),
+        ms(f.arrival.1),
+        f.lost,
+        f.refused,
+        f.disconnected,
+        f.cores[0],
+        f.cores[1],
+        (f.memory_kib[1].saturating_sub(f.memory_kib[0])) as f64 / peers,
+        f.cores[0] * 1e6 / peers,
+        (f.cores[1] - f.cores[0]).max(0.0) * 1e6 / f.stored_per_second.max(1.0),
+    )
+}
+
+/// Three points of each thing that a relay's cost may grow with.
+fn growth() -> Vec<Setup> {
+    let base = Setup { edit: Duration::from_secs(15), idle: Duration::from_secs(10), rate: 200.0, ..PROMISE };
+    let peers = [4, 8, 16].map(|members| Setup { workspaces: 50, members, ..base });
+    let workspaces = [20, 80, 320].map(|workspaces| Setup { workspaces, members: 640 / workspaces, ..base });
+    let stored = [0, 2000, 8000].map(|stored| Setup { workspaces: 50, members: 4, stored, ..base });
+    [peers, workspaces, stored].concat()
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = options()?;
+    println!("{HEAD}");
+    println!("{}", row(&options.setup, &one(&options, &options.setup).await?));
+    if !options.single {
+        for setup in growth() {
+            println!("{}", row(&setup, &one(&options, &setup).await?));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! When each op was made, and how long it took to be acknowledged and to arrive.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use omniscope_protocol::identity::OpId;
+
+/// What the members of one workspace know together.
+#[derive(Debug, Default)]
+pub struct Board {
+    made: Mutex<HashMap<OpId, Instant>>,
+    latency: Arc<Latency>,
+}
+
+/// Times of all workspaces together, in microseconds.
+#[derive(Debug, Default)]
+pub struct Latency {
+    acknowledged: Mutex<Vec<u32>>,
+    arrived: Mutex<Vec<u32>>,
+}
+
+impl Board {
+    /// A board whose times go to `latency`.
+    pub fn new(latency: Arc<Latency>) -> Arc<Self> {
+        Arc::new(Self { made: Mutex::default(), latency })
+    }
+
+    /// Somebody made an op just now.
+    pub fn made(&self, op: OpId) {
+        self.made.lock().unwrap().insert(op, Instant::now());
+    }
+
+    /// Its author got the receipt for it.
+    pub fn acknowledged(&self, op: &OpId) {
+        Self::note(&self.latency.acknowledged, self.since(op));
+    }
+
+    /// Somebody else has it.
+    pub fn arrived(&self, op: &OpId) {
+        Self::note(&self.latency.arrived, self.since(op));
+    }
+
+    /// How many ops were made.
+    pub fn len(&self) -> usize {
+        self.made.lock().unwrap().len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of the ops that were made are not among those that `knows` tells.
+    pub fn missing(&self, knows: impl Fn(&OpId) -> bool) -> usize {
+        self.made.lock().unwrap().keys().filter(|op| !knows(op)).count()
+    }
+
+    fn since(&self, op: &OpId) -> Option<Duration> {
+        self.made.lock().unwrap().get(op).map(Instant::elapsed)
+    }
+
+    fn note(times: &Mutex<Vec<u32>>, took: Option<Duration>) {
+        // What was there before the measurement has no time.
+        if let Some(took) = took {
+            times.lock().unwrap().push(took.as_micros().min(u32::MAX.into()) as u32);
+        }
+    }
+}
+
+impl Latency {
+    /// Ops acknowledged and ops arrived so far.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.acknowledged.lock().unwrap().len(), self.arrived.lock().unwrap().len())
+    }
+
+    /// Median and 99th percentile of the time from making an op to its receipt.
+    pub fn to_receipt(&self) -> (Duration, Duration) {
+        middle_and_end(&self.acknowledged)
+    }
+
+    /// Median and 99th percentile of the time from making an op to its arrival at another member.
+    pub fn to_arrival(&self) -> (Duration, Duration) {
+        middle_and_end(&self.arrived)
+    }
+}
+
+fn middle_and_end(times: &Mutex<Vec<u32>>) -> (Duration, Duration) {
+    let mut times = times.lock().unwrap().clone();
+    times.sort_unstable();
+    let at = |percent: usize| {
+        let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+        Duration::from_micros(times.get(index).copied().unwrap_or(0).into())
+    };
+    (at(50), at(99))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_what_was_noted() {
+        let times = Mutex::new((1..=1000).rev().collect());
+        assert_eq!(middle_and_end(&times), (Duration::from_micros(501), Duration::from_micros(991)));
+        assert_eq!(middle_and_end(&Mutex::default()), (Duration::ZERO, Duration::ZERO));
+    }
+}

@@ -1,0 +1,186 @@
+//! One measurement: a crowd comes, is idle, edits, settles; what the relay took meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Founded, Latency, Member, Phase, Place, Sample};
+
+/// Members who come in at the same time.
+const AT_ONCE: usize = 16;
+/// How long what is under way may take to arrive after the last edit.
+const SETTLE: Duration = Duration::from_secs(20);
+/// Bytes of ops in one push of history.
+const HISTORY_OPS: usize = 1000;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// Workspaces at the relay.
+    pub workspaces: usize,
+    /// Members of each, all of them connected.
+    pub members: usize,
+    /// Ops a second, all members together; 0: nobody edits.
+    pub rate: f64,
+    /// How long they edit.
+    pub edit: Duration,
+    /// How long they are idle before.
+    pub idle: Duration,
+    /// Ops that lie in each workspace before.
+    pub stored: usize,
+}
+
+/// What came out.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    pub peers: usize,
+    /// Ops made.
+    pub made: usize,
+    /// Ops acknowledged a second.
+    pub stored_per_second: f64,
+    /// Ops handed to other members a second.
+    pub forwarded_per_second: f64,
+    /// From making an op to its receipt: median, 99th percentile.
+    pub receipt: (Duration, Duration),
+    /// From making an op to its arrival at another member: median, 99th percentile.
+    pub arrival: (Duration, Duration),
+    /// Ops that some member did not get.
+    pub lost: usize,
+    /// Requests that were refused or not answered, and connections lost.
+    pub refused: u64,
+    pub disconnected: u64,
+    /// The relay's memory in KiB: before anybody came, with everybody idle, in the middle of the edits, after them.
+    pub memory_kib: [u64; 4],
+    /// Cores that the relay kept busy while everybody was idle, and while they edited.
+    pub cores: [f64; 2],
+}
+
+/// Members at work.
+pub struct Crowd {
+    tasks: Vec<JoinHandle<Member>>,
+    phase: watch::Sender<Phase>,
+    latency: Arc<Latency>,
+    boards: Vec<Arc<super::Board>>,
+}
+
+/// What is known of a crowd when it has gone.
+#[derive(Debug, Clone, Copy)]
+pub struct Gone {
+    pub made: usize,
+    pub lost: usize,
+    pub refused: u64,
+    pub disconnected: u64,
+}
+
+impl Crowd {
+    /// Everybody founds or joins their workspace at the relay, and is idle.
+    pub async fn gather(place: &Place, setup: &Setup) -> Self {
+        let latency = Arc::new(Latency::default());
+        let (phase, _) = watch::channel(Phase::Idle);
+        let comes = |number| {
+            let (place, latency) = (place.clone(), Arc::clone(&latency));
+            async move {
+                let mut founded = Founded::found(&place, number, setup.members - 1, &latency).await;
+                for _ in 0..setup.stored.div_ceil(HISTORY_OPS) {
+                    let ops: Vec<_> = (0..HISTORY_OPS.min(setup.stored)).map(|_| founded.owner.edit()).collect();
+                    founded.owner.give(&ops).await;
+                }
+                let mut members = Vec::with_capacity(setup.members);
+                for guest in 1..setup.members {
+                    members.push(founded.admit(&place, guest).await);
+                }
+                members.push(founded.owner);
+                members
+            }
+        };
+        let all = (0..setup.workspaces).map(comes);
+        let rooms: Vec<Vec<Member>> = futures::stream::iter(all).buffer_unordered(AT_ONCE).collect().await;
+        let boards = rooms.iter().map(|room| room[0].board()).collect();
+        let members: Vec<Member> = rooms.into_iter().flatten().collect();
+        let count = members.len();
+        let pace = Duration::from_secs_f64(count as f64 / setup.rate.max(0.001));
+        let work = |(at, member): (usize, Member)| {
+            // Spread evenly, and the members of one workspace apart from each other.
+            let first = pace.mul_f64((at * 7919 % count) as f64 / count as f64);
+            tokio::spawn(member.work(pace, first, phase.subscribe()))
+        };
+        let tasks = members.into_iter().enumerate().map(work).collect();
+        Self { tasks, phase, latency, boards }
+    }
+
+    /// Tells everybody what to do.
+    pub fn tell(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// The times measured so far.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// Ops made so far.
+    pub fn made(&self) -> usize {
+        self.boards.iter().map(|board| board.len()).sum()
+    }
+
+    /// Waits until every op has arrived at every other member of its workspace, or too much time has passed.
+    pub async fn settle(&self, members: usize) {
+        self.tell(Phase::Settle);
+        let wanted = self.made() * (members - 1);
+        let arrived = async {
+            while self.latency.counts().1 < wanted {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // What is missing then is counted as lost.
+        let _ = tokio::time::timeout(SETTLE, arrived).await;
+    }
+
+    /// Everybody goes; what they did not get.
+    pub async fn go(self) -> Gone {
+        let made = self.made();
+        self.tell(Phase::End);
+        let mut gone = Gone { made, lost: 0, refused: 0, disconnected: 0 };
+        for task in self.tasks {
+            let member = task.await.unwrap();
+            gone.lost += member.missing();
+            gone.refused += member.refused;
+            gone.disconnected += member.lost;
+        }
+        gone
+    }
+}
+
+/// Measures one setup at a relay whose process has the given id.
+pub async fn measure(place: &Place, pid: u32, setup: &Setup) -> Figures {
+    let before = Sample::of(pid);
+    let crowd = Crowd::gather(place, setup).await;
+    let here = Sample::of(pid);
+    tokio::time::sleep(setup.idle).await;
+    let idle = Sample::of(pid);
+    crowd.tell(Phase::Edit);
+    tokio::time::sleep(setup.edit / 2).await;
+    let middle = Sample::of(pid);
+    tokio::time::sleep(setup.edit / 2).await;
+    let (end, (acknowledged, arrived)) = (Sample::of(pid), crowd.latency().counts());
+    crowd.settle(setup.members).await;
+    let (receipt, arrival) = (crowd.latency().to_receipt(), crowd.latency().to_arrival());
+    let gone = crowd.go().await;
+    let seconds = (end.at - idle.at).as_secs_f64();
+    Figures {
+        peers: setup.workspaces * setup.members,
+        made: gone.made,
+        stored_per_second: acknowledged as f64 / seconds,
+        forwarded_per_second: arrived as f64 / seconds,
+        receipt,
+        arrival,
+        lost: gone.lost,
+        refused: gone.refused,
+        disconnected: gone.disconnected,
+        memory_kib: [before.resident_kib, idle.resident_kib, middle.resident_kib, end.resident_kib],
+        cores: [idle.cores_since(&here), end.cores_since(&idle)],
+    }
+}
