@@ -5,6 +5,10 @@
 # namespace, so that byte counts are its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Members and relay on the cores of this machine; a thousand connections need their descriptors.
+ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+cargo build --locked --release -p omniscope-relay -p omniscope-tests --bin omniscope-relay --bin relay_load
+"${CARGO_TARGET_DIR:-target}/release/relay_load"
 harness="${OMNISCOPE_SHARED:-../shared}/bench"
 trace="${OMNISCOPE_SHARED:-../shared}/data/traces/automerge-paper.json.gz"
 if [ ! -d "$harness" ]; then
