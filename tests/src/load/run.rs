@@ -129,9 +129,8 @@ impl Crowd {
     /// Waits until every op has arrived at every other member of its workspace, or too much time has passed.
     pub async fn settle(&self, members: usize) {
         self.tell(Phase::Settle);
-        let wanted = self.made() * (members - 1);
         let arrived = async {
-            while self.latency.counts().1 < wanted {
+            while self.latency.counts().1 < self.made() * (members - 1) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
