@@ -33,8 +33,10 @@ cp "$trace" "$BENCH_DIR/"
 systems="${BENCH_SYSTEMS:-omniscope,yws,hocuspocus,automerge}"
 results="$BENCH_DIR/results/$(date -u +%Y%m%dT%H%M%SZ).jsonl"
 cd "$target/bench"
-# What `open` starts from is made once; it is not timed against others.
-./run.sh --systems "$systems" --out "$results" seed
+# What `open` starts from is made once for each system; it is not timed against others.
+for system in ${systems//,/ }; do
+  [ -d "$BENCH_DIR/seeds/$system" ] || ./run.sh --systems "$system" --out "$results" seed
+done
 # shellcheck disable=SC2086 # scenarios are words
 ./run.sh --systems "$systems" --rounds "${BENCH_ROUNDS:-3}" --secs "${BENCH_SECS:-8}" --out "$results" \
   ${BENCH_SCENARIOS:-room:2 room:10 room:50 catchup open restart crash:50}

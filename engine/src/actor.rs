@@ -7,6 +7,7 @@ mod devices;
 mod joins;
 mod mail;
 mod network;
+mod patience;
 mod people;
 mod places;
 mod recovery;
@@ -43,12 +44,17 @@ use recovery::Recovering;
 use secrecy::Secrecy;
 
 /// How long receipts gather before the committed heads are announced: this for each peer that hears it, up to a bound.
+/// All of them do so, so what everybody hears grows with their number, not with its square.
 const HEADS_AFTER_MS: u64 = 120;
-const MAX_HEADS_AFTER_MS: u64 = 2000;
+const MAX_HEADS_AFTER_MS: u64 = 6000;
 /// How long changes of who is connected gather before they are announced.
 const NEAR_AFTER_MS: u64 = 250;
 /// A row of the list whose time alone changed is written at most this often.
 const ROW_EVERY_MS: u64 = 5000;
+/// Others' ops gather this long for one commit: they are safe with their authors, and showing them goes first.
+const COMMIT_AFTER_MS: u64 = 15;
+/// So many bytes of them are committed at once.
+const MAX_GATHERED_BYTES: usize = 256 * 1024;
 /// Pause before a failed commit is tried again.
 const RETRY_COMMIT_MS: u64 = 1000;
 /// The sync state is told at most this often.
@@ -87,6 +93,9 @@ struct Room {
     near_due: Option<u64>,
     /// Whom connected members are connected with, by what they say themselves.
     near: BTreeMap<DeviceId, BTreeSet<DeviceId>>,
+    /// What is to be committed together, and when.
+    gathered: Batch,
+    commit_due: Option<u64>,
     /// When a failed commit is tried again.
     retry_at: Option<u64>,
     /// Commits so far, and the one that carries what failed before it: those in between prove nothing.
@@ -98,6 +107,7 @@ struct Room {
     edits_today: people::Today,
     /// Devices whose heads were heard and not written down yet.
     heard_heads: BTreeSet<DeviceId>,
+    patience: patience::Patience,
     title_stale: bool,
     /// When the list's row was written last.
     row_kept: u64,
@@ -243,9 +253,11 @@ impl Actor {
                 r.space.next_due(),
                 r.heads_due,
                 r.near_due,
+                r.commit_due,
                 r.retry_at,
                 r.state_due,
                 r.secrecy.next_due(),
+                r.patience.next_due(),
                 r.presence.next_due(),
             ]
         });
@@ -324,6 +336,8 @@ impl Actor {
             heads_told: Vec::new(),
             near_due: None,
             near: BTreeMap::new(),
+            gathered: Batch::default(),
+            commit_due: None,
             retry_at: None,
             commits: 0,
             carrier: 0,
@@ -331,6 +345,7 @@ impl Actor {
             state_told: 0,
             edits_today,
             heard_heads: BTreeSet::new(),
+            patience: patience::Patience::default(),
             title_stale: true,
             row_kept: 0,
             secrecy: Secrecy::default(),
@@ -396,8 +411,10 @@ impl Actor {
             let message = format!("A change that a program made here a moment ago was dropped: {why}.");
             self.tell(Event::Notice { code: "edit_dropped".into(), message, workspace: Some(workspace.clone()) });
         }
-        if !writes.is_empty() {
+        if own || membership {
             self.commit(id, writes);
+        } else if !writes.is_empty() {
+            self.commit_soon(id, writes);
         }
         if own {
             self.post_soon(id);
@@ -409,6 +426,8 @@ impl Actor {
         }
         if membership {
             self.on_membership(id);
+            // Only members are named as near, and only members are heeded.
+            self.near_changed(id);
         }
         if membership || profiles {
             self.tell(Event::WorkspacesChanged {});
@@ -435,6 +454,8 @@ impl Actor {
         if !batch.writes.is_empty() {
             room.carrier = room.commits;
         }
+        room.commit_due = None;
+        batch.writes.append(&mut room.gathered.writes);
         batch.writes.extend(writes);
         let (workspace, number, ops) = (*id, room.commits, room.space.replica.len() as u32);
         let (sender, kept) = (self.stored.0.clone(), batch.clone());
@@ -445,8 +466,27 @@ impl Actor {
         });
     }
 
+    /// Commits with what comes within a moment, unless something else is committed before.
+    fn commit_soon(&mut self, id: &WorkspaceId, writes: Vec<Write>) {
+        let now = self.now();
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        room.gathered.writes.extend(writes);
+        room.commit_due.get_or_insert(now + COMMIT_AFTER_MS);
+        if room.gathered.bytes() > MAX_GATHERED_BYTES {
+            self.commit(id, Vec::new());
+        }
+    }
+
+    /// Commits what has gathered.
+    fn commit_gathered(&mut self, id: &WorkspaceId) {
+        if self.rooms.get(id).is_some_and(|room| room.commit_due.is_some()) {
+            self.commit(id, Vec::new());
+        }
+    }
+
     /// Waits until everything of a workspace is durable. A commit that failed before is tried once more.
     fn save(&mut self, id: &WorkspaceId) -> Result<(), ApiError> {
+        self.commit_gathered(id);
         for _ in 0..2 {
             let flushed = self.store.flush();
             while let Ok(stored) = self.stored.1.try_recv() {
@@ -465,9 +505,14 @@ impl Actor {
         Err(ApiError::new("not_saved", "not saved on this computer; it is tried again by itself"))
     }
 
+    /// How long after a commit the heads are announced.
+    fn heads_after(&self) -> u64 {
+        (HEADS_AFTER_MS * self.peers.len().max(1) as u64).min(MAX_HEADS_AFTER_MS)
+    }
+
     fn on_stored(&mut self, stored: Stored) {
         let now = self.now();
-        let heads_after = (HEADS_AFTER_MS * self.peers.len().max(1) as u64).min(MAX_HEADS_AFTER_MS);
+        let heads_after = self.heads_after();
         let Some(room) = self.rooms.get_mut(&stored.workspace) else { return };
         match stored.result {
             Ok(proof) => {
@@ -495,9 +540,13 @@ impl Actor {
             let Some(room) = self.rooms.get_mut(&id) else { continue };
             let (due, heads, retry, state) = (room.space.next_due(), room.heads_due, room.retry_at, room.state_due);
             let near = room.near_due;
+            let commit = room.commit_due;
             if retry.is_some_and(|at| at <= now) {
                 room.retry_at = None;
                 self.commit(&id, Vec::new());
+            }
+            if commit.is_some_and(|at| at <= now) {
+                self.commit_gathered(&id);
             }
             if due.is_some_and(|at| at <= now) {
                 self.flush(&id, now);

@@ -559,17 +559,17 @@ impl Workspace {
                 &stored
             }
         };
-        // The document and the windows get what the gate wrote, never what it read.
+        // The document and the windows get what the gate wrote, never what it read. People first.
         let update = Update::parse(&self.replica.open(op)?).ok()?.encode();
-        if from != Some(OWN) {
-            fold(&mut self.document, &update);
-        }
-        self.stated.meta = None;
         self.writers.retain(|handle, writer| {
             let listens = Some(*handle) != from && *handle != OWN;
             let sent = !listens || writer.sink.as_ref().is_none_or(|s| s.send(DocumentMessage::Update(update.clone())));
             sent || *handle == OWN
         });
+        if from != Some(OWN) {
+            fold(&mut self.document, &update);
+        }
+        self.stated.meta = None;
         Some(op.author)
     }
 

@@ -211,7 +211,7 @@ impl Actor {
             Gossip::Ops(ops) => {
                 let (verdict, gap) = self.take_ops(&id, &ops);
                 if gap {
-                    self.sync_with(&id, source);
+                    self.doubt(&id, source);
                 }
                 let author = ops.first().and_then(|op| Op::claimed_author(op));
                 if author == Some(source) { self.handed_on(&id, source, verdict) } else { verdict }
@@ -272,9 +272,8 @@ impl Actor {
                 Verdict::Ignore
             }
             NoteContent::Heads(heads) => {
-                let ahead = self.note_heads(id, note.device, &heads);
-                if ahead {
-                    self.sync_with(id, note.device);
+                if self.note_heads(id, note.device, &heads) {
+                    self.doubt(id, note.device);
                 }
                 Verdict::Accept
             }
@@ -305,9 +304,9 @@ impl Actor {
 
     fn note_heads(&mut self, id: &WorkspaceId, device: DeviceId, heads: &[OpId]) -> bool {
         let Ok(room) = self.room(id) else { return false };
-        let before = (room.space.replica.behind(&device), room.space.replica.is_ahead(&device));
+        let before = (room.space.replica.common(&device), room.space.replica.is_ahead(&device));
         let ahead = room.space.replica.note_heads(device, heads);
-        if before != (room.space.replica.behind(&device), ahead) {
+        if before != (room.space.replica.common(&device), ahead) {
             room.heard_heads.insert(device);
             self.sync_state_changed(id);
         }
@@ -321,6 +320,16 @@ impl Actor {
     }
 
     // ---- the exchange of heads
+
+    /// Asks a device soon, if what it told of has not come by then.
+    fn doubt(&mut self, id: &WorkspaceId, device: DeviceId) {
+        let now = self.now();
+        if let Some(room) = self.rooms.get_mut(id)
+            && self.peers.contains_key(&device)
+        {
+            room.patience.doubt(device, now, &room.space.replica);
+        }
+    }
 
     /// Asks a connected member about a workspace, unless an exchange with it is under way.
     pub(super) fn sync_with(&mut self, id: &WorkspaceId, device: DeviceId) {
@@ -416,7 +425,7 @@ impl Actor {
             }
             (Sent::Fetch(workspace), Response::Ops(ops)) => {
                 if self.take_ops(&workspace, &ops).1 {
-                    self.sync_with(&workspace, device);
+                    self.doubt(&workspace, device);
                 }
             }
             (Sent::Join(workspace), Response::Admitted { deposit }) => {
@@ -584,7 +593,7 @@ impl Actor {
         let ops = space.op_bytes(&self.store, &missing.ids);
         let response = Response::Sync { ops, heads: space.replica.committed_heads(), more: missing.more };
         if ahead {
-            self.sync_with(&id, device);
+            self.doubt(&id, device);
         }
         response
     }
@@ -614,6 +623,7 @@ impl Actor {
             return self.respond(token, &Response::Refused(Refusal::Busy));
         }
         self.requests.owed.push((id, owed, token));
+        self.commit_gathered(&id);
         self.answer_owed(&id);
     }
 
@@ -638,27 +648,36 @@ impl Actor {
     // ---- the timer
 
     pub(super) fn tick_network(&mut self, now: u64) {
-        if now < self.look_due {
-            return;
-        }
-        self.look_due = now + LOOK_EVERY_MS;
         let mut due = Vec::new();
+        for (id, room) in &mut self.rooms {
+            due.extend(room.patience.take_due(now, &room.space.replica).into_iter().map(|device| (*id, device)));
+        }
+        if now >= self.look_due {
+            self.look_due = now + LOOK_EVERY_MS;
+            self.look_for_uneven(now, &mut due);
+        }
+        for (id, device) in due {
+            self.sync_with(&id, device);
+        }
+    }
+
+    fn look_for_uneven(&mut self, now: u64, due: &mut Vec<(WorkspaceId, DeviceId)>) {
+        let heads_after = self.heads_after();
+        for room in self.rooms.values_mut() {
+            room.patience.turn(now, heads_after, &room.space.replica);
+        }
         for (device, peer) in &self.peers {
             for (id, room) in &self.rooms {
                 let asked = peer.asked.get(id).copied().unwrap_or_default();
                 let since = now - asked.at;
                 // Whether the two are even is worth finding out only once that matters.
-                let replica = &room.space.replica;
-                let uneven = || replica.is_ahead(device) || replica.behind(device) != Some(0) || replica.waiting() > 0;
+                let uneven = || room.patience.is_uneven(device, &room.space.replica);
                 let worth = || since >= asked.pause_ms() || self.standing(id, device) != asked.left;
                 let ask = since >= IDLE_SYNC_MS || since >= BUSY_SYNC_MS && uneven() && worth();
                 if ask && room.row.state != WorkspaceState::Closed {
                     due.push((*id, *device));
                 }
             }
-        }
-        for (id, device) in due {
-            self.sync_with(&id, device);
         }
     }
 

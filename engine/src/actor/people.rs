@@ -30,6 +30,8 @@ const MAX_EARLY: usize = 64;
 const GRACE_MS: u64 = 1_000;
 /// Entries of one workspace.
 const MAX_ENTRIES: usize = 1024;
+/// How long those whom this device is to be shown to gather: they come with several signs of life each.
+const SHOW_AFTER_MS: u64 = 50;
 /// Least time between two messages of one instance.
 const MIN_GAP_MS: u64 = 16;
 /// The instance that verbs speak for.
@@ -56,6 +58,8 @@ struct Local {
 pub(super) struct Room {
     others: BTreeMap<(DeviceId, String), Entry>,
     local: BTreeMap<String, Local>,
+    /// When all that this device shows is said again, to somebody new.
+    show_due: Option<u64>,
     /// Who said good-bye lately: its clock, and when. What it had said before may still arrive, and counts no more.
     farewells: BTreeMap<(DeviceId, String), (u64, u64)>,
     /// The last that devices said which are no members yet as far as the log here tells, and when.
@@ -75,9 +79,10 @@ impl Room {
         Self::default()
     }
 
-    /// When an own entry that changed within the least gap may be sent.
+    /// When an own entry that changed within the least gap may be sent, or all are to be shown.
     pub(super) fn next_due(&self) -> Option<u64> {
-        self.local.values().filter(|l| l.dirty).map(|l| l.sent + MIN_GAP_MS).min()
+        let changed = self.local.values().filter(|l| l.dirty).map(|l| l.sent + MIN_GAP_MS);
+        changed.chain(self.show_due).min()
     }
 }
 
@@ -252,10 +257,17 @@ impl Actor {
         }
     }
 
-    /// Says again what all instances show: to somebody new.
+    /// Has what all instances show said again soon: to somebody new.
     pub(super) fn show_presence(&mut self, id: &WorkspaceId) {
         let now = self.now();
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.presence.show_due.get_or_insert(now + SHOW_AFTER_MS);
+        }
+    }
+
+    fn show_all(&mut self, id: &WorkspaceId, now: u64) {
         let Some(room) = self.rooms.get_mut(id) else { return };
+        room.presence.show_due = None;
         if room.presence.local.is_empty() && room.space.replica.role(&self.me) > Role::None {
             room.presence
                 .local
@@ -279,6 +291,10 @@ impl Actor {
     }
 
     pub(super) fn tick_presence(&mut self, now: u64) {
+        let shown = |room: &super::Room| room.presence.show_due.is_some_and(|at| at <= now);
+        for id in self.rooms.iter().filter(|(_, room)| shown(room)).map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.show_all(&id, now);
+        }
         let mut due = Vec::new();
         let mut gone = Vec::new();
         for (id, room) in &self.rooms {

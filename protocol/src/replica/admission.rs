@@ -145,7 +145,7 @@ impl Replica {
         for device in &devices {
             let grants = self.grants.get(device).into_iter().flatten();
             tops.extend(grants.filter(|grant| self.judge.admit_index(**grant).is_some()));
-            tops.extend(self.shared.get(device).into_iter().flat_map(|shared| &shared.tops));
+            tops.extend(self.held_by(device).unwrap_or_default());
         }
         let tops = self.judge.causal().heads_of(&tops);
         let seen = |invite: Node| tops.iter().any(|top| *top == invite || self.judge.causal().saw(*top, invite));

@@ -12,10 +12,10 @@ use crate::wire::{MAX_ANSWER_BYTES, MAX_HAVE, MAX_HEADS, MAX_OPS};
 /// What another device is known to hold.
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
-    /// Heads of what it committed, as far as known here.
-    pub(super) tops: Vec<Node>,
-    /// Whether it named heads that are not known here.
-    ahead: bool,
+    /// Heads of what it committed, as far as they were known here when it named them.
+    tops: Vec<Node>,
+    /// The heads that were not, when it spoke last.
+    unknown: Vec<OpId>,
 }
 
 /// Ops to send, in causal order.
@@ -71,6 +71,16 @@ impl Replica {
         self.waiting = super::waiting::Waiting::default();
     }
 
+    /// How many ops have ever had to wait: a mark for `waits_since`.
+    pub fn ever_waited(&self) -> u64 {
+        self.waiting.ever()
+    }
+
+    /// Whether one of the first `mark` ops that had to wait still does.
+    pub fn waits_since(&self, mark: u64) -> bool {
+        self.waiting.oldest().is_some_and(|oldest| oldest < mark)
+    }
+
     /// Some older ops: the newest, the second, the fourth, … newest, and the genesis.
     pub fn have(&self) -> Vec<OpId> {
         let len = self.known.len();
@@ -88,8 +98,7 @@ impl Replica {
 
     /// The ops that a device lacks, as far as known, up to `max_bytes`.
     pub fn missing_at(&self, device: &DeviceId, max_bytes: usize) -> Missing {
-        let tops = self.shared.get(device).map(|s| s.tops.as_slice()).unwrap_or_default();
-        self.cut(tops, max_bytes)
+        self.cut(&self.held_by(device).unwrap_or_default(), max_bytes)
     }
 
     /// Those of `ids` that are in the log, in order, as many as one answer may carry.
@@ -119,36 +128,52 @@ impl Replica {
 
     /// Notes the heads that a device says it has committed. True if it holds ops that are not known here.
     pub fn note_heads(&mut self, device: DeviceId, heads: &[OpId]) -> bool {
-        let known: Vec<Node> = heads.iter().filter_map(|id| self.judge.node(&id.0)).collect();
-        let ahead = known.len() < heads.len();
-        let shared = self.shared.entry(device).or_default();
-        let mut tops = std::mem::take(&mut shared.tops);
-        tops.extend(known);
-        shared.ahead = ahead;
-        shared.tops = self.judge.causal().heads_of(&tops);
+        let mut tops = self.held_by(&device).unwrap_or_default();
+        tops.extend(heads.iter().filter_map(|id| self.judge.node(&id.0)));
+        let tops = self.judge.causal().heads_of(&tops);
+        let unknown: Vec<OpId> = heads.iter().filter(|id| !self.knows(id)).take(MAX_HEADS).copied().collect();
+        let ahead = !unknown.is_empty();
+        self.shared.insert(device, Shared { tops, unknown });
         ahead
+    }
+
+    /// Heads of what a device has committed, as far as known here by now; none before it ever said what it holds.
+    pub(super) fn held_by(&self, device: &DeviceId) -> Option<Vec<Node>> {
+        let Shared { tops, unknown } = self.shared.get(device)?;
+        let mut come: Vec<Node> = unknown.iter().filter_map(|id| self.judge.node(&id.0)).collect();
+        if come.is_empty() {
+            return Some(tops.clone());
+        }
+        come.extend(tops);
+        Some(self.judge.causal().heads_of(&come))
     }
 
     /// Heads of what a device is known to hold and this one holds too, for remembering. `note_heads` takes them up again.
     pub fn common(&self, device: &DeviceId) -> Vec<OpId> {
-        let tops = self.shared.get(device).map(|s| s.tops.as_slice()).unwrap_or_default();
+        let tops = self.held_by(device).unwrap_or_default();
         tops.iter().take(MAX_HEADS).map(|n| OpId(*self.judge.id(*n))).collect()
     }
 
-    /// How many ops a device lacks, as far as known; none before it ever said what it holds.
+    /// How many ops a device lacks, as far as known; none before it ever said what it holds. Costs by the answer.
     pub fn behind(&self, device: &DeviceId) -> Option<usize> {
-        let shared = self.shared.get(device)?;
-        Some(self.judge.causal().difference(&shared.tops).len())
+        Some(self.judge.causal().difference(&self.held_by(device)?).len())
     }
 
-    /// Whether a device named heads that are not known here, when it spoke last.
+    /// Whether a device is not known to hold each of these ops. Costs by these ops, not by what it lacks.
+    pub fn lacks_any(&self, device: &DeviceId, ops: &[OpId]) -> bool {
+        let tops = self.held_by(device).unwrap_or_default();
+        let holds = |op: Node| tops.iter().any(|top| *top == op || self.judge.causal().saw(*top, op));
+        ops.iter().any(|id| !self.judge.node(&id.0).is_some_and(holds))
+    }
+
+    /// Whether a device named heads, when it spoke last, that are not known here by now.
     pub fn is_ahead(&self, device: &DeviceId) -> bool {
-        self.shared.get(device).is_some_and(|s| s.ahead)
+        self.shared.get(device).is_some_and(|s| s.unknown.iter().any(|id| !self.knows(id)))
     }
 
     /// How many edits by `me` no other device is known to hold.
     pub fn unsent(&self, me: &DeviceId) -> usize {
-        let tops: Vec<Node> = self.shared.values().flat_map(|s| s.tops.iter().copied()).collect();
+        let tops: Vec<Node> = self.shared.keys().filter_map(|device| self.held_by(device)).flatten().collect();
         let missing = self.judge.causal().difference(&self.judge.causal().heads_of(&tops));
         missing.into_iter().filter(|n| self.known[n.index()].edit && self.judge.author(*n) == me.0).count()
     }

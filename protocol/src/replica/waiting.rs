@@ -12,11 +12,21 @@ const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    /// Waiting ops with how many of their deps are missing.
-    ops: BTreeMap<OpId, (Op, usize)>,
+    ops: BTreeMap<OpId, Waits>,
     /// Missing op to those that wait for it.
     blocked: BTreeMap<OpId, Vec<OpId>>,
     bytes: usize,
+    /// How many ops have ever waited.
+    ever: u64,
+}
+
+#[derive(Debug)]
+struct Waits {
+    op: Op,
+    /// How many of its deps are missing.
+    missing: usize,
+    /// How many ops had waited before it.
+    number: u64,
 }
 
 impl Waiting {
@@ -29,17 +39,18 @@ impl Waiting {
         for dep in &missing {
             self.blocked.entry(*dep).or_default().push(op.id);
         }
-        self.ops.insert(op.id, (op, missing.len()));
+        self.ops.insert(op.id, Waits { op, missing: missing.len(), number: self.ever });
+        self.ever += 1;
     }
 
     /// The ops that waited for `id` last of all.
     pub(super) fn release(&mut self, id: &OpId) -> Vec<Op> {
         let mut ready = Vec::new();
         for waiting in self.blocked.remove(id).unwrap_or_default() {
-            let Some((_, missing)) = self.ops.get_mut(&waiting) else { continue };
-            *missing -= 1;
-            if *missing == 0
-                && let Some((op, _)) = self.ops.remove(&waiting)
+            let Some(waits) = self.ops.get_mut(&waiting) else { continue };
+            waits.missing -= 1;
+            if waits.missing == 0
+                && let Some(Waits { op, .. }) = self.ops.remove(&waiting)
             {
                 self.bytes -= op.bytes.len();
                 ready.push(op);
@@ -54,5 +65,14 @@ impl Waiting {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub(super) fn ever(&self) -> u64 {
+        self.ever
+    }
+
+    /// How many ops had waited before the one that waits longest.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.ops.values().map(|waits| waits.number).min()
     }
 }

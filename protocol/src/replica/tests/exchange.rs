@@ -61,6 +61,37 @@ fn a_receipt_covers_what_is_committed_and_no_more() {
 }
 
 #[test]
+fn what_a_peer_named_before_it_came_counts_as_held_once_it_is_here() {
+    let (mut alice, mut bob) = alice_and_bob();
+    bob.edit("k");
+    assert!(alice.replica.note_heads(id(BOB), &bob.replica.heads()));
+    assert!(alice.replica.is_ahead(&id(BOB)));
+    alice.hear(&bob);
+    assert!(!alice.replica.is_ahead(&id(BOB)));
+    assert_eq!(alice.replica.behind(&id(BOB)), Some(0));
+    let before = alice.replica.heads();
+    alice.edit("l");
+    assert!(!alice.replica.lacks_any(&id(BOB), &before));
+    assert!(alice.replica.lacks_any(&id(BOB), &alice.replica.heads()));
+    assert!(alice.replica.lacks_any(&id(CARA), &before), "she never said what she holds");
+}
+
+#[test]
+fn an_op_that_waits_is_told_from_those_that_came_later() {
+    let (mut alice, bob) = alice_and_bob();
+    let (workspace, heads) = (bob.replica.workspace(), bob.heads());
+    let first = forge(BOB, workspace, 1, 0, &heads, Body::Open);
+    let early = forge(BOB, workspace, 2, 0, &[first.id], Body::Open);
+    let late = forge(BOB, workspace, 3, 0, &[OpId([7; 32])], Body::Open);
+    assert_eq!(alice.take(&early), Ok(Received::Waiting));
+    let mark = alice.replica.ever_waited();
+    assert_eq!(alice.take(&late), Ok(Received::Waiting));
+    assert!(alice.replica.waits_since(mark) && !alice.replica.waits_since(0));
+    assert_eq!(alice.take(&first), Ok(Received::New));
+    assert!(!alice.replica.waits_since(mark) && alice.replica.waiting() == 1);
+}
+
+#[test]
 fn what_waits_is_bounded_and_strangers_do_not_wait() {
     let (mut alice, bob) = alice_and_bob();
     let workspace = bob.replica.workspace();
