@@ -14,6 +14,7 @@ mod recovery;
 mod remembered;
 mod requests;
 mod secrecy;
+mod snapshots;
 mod standing;
 mod verbs;
 mod waiting;
@@ -116,6 +117,9 @@ struct Room {
     told_off: Option<OpId>,
     /// A close, as a relay showed it that has dropped what came before.
     told_closed: Option<OpId>,
+    /// Behind which row of the log the rows are to be checked that a snapshot spared reading; and when.
+    scrub_from: Option<i64>,
+    scrub_due: u64,
 }
 
 /// The engine's state.
@@ -234,6 +238,7 @@ impl Actor {
             if let Err(error) = self.save(&id) {
                 tracing::error!(%error, "the last edits were not saved");
             }
+            self.tend_snapshot(&id, true);
             self.leave_presence(&id);
         }
         if let Some(net) = self.net.take() {
@@ -289,8 +294,48 @@ impl Actor {
 
     fn open_room(&mut self, row: WorkspaceRow) -> Result<(), ApiError> {
         let id = WorkspaceId(row.id);
-        let mut space = Workspace::new(Replica::for_device(id, &self.key), &self.key, random()?);
-        let learned = self.store.for_each_op(&row.id, 0, |_, _, bytes| {
+        let resumed = self.resume(&id)?;
+        let scrub_from = resumed.is_some().then_some(0);
+        let space = match resumed {
+            Some(space) => space,
+            None => self.load(&id)?,
+        };
+        self.add_room(space, row);
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.scrub_from = scrub_from;
+        }
+        self.recall_standing(&id);
+        self.load_mailboxes(&id);
+        self.recall_peers(&id)
+    }
+
+    /// A workspace from its snapshot and what its log holds beyond; none if there is no snapshot, or anything is damaged.
+    fn resume(&self, id: &WorkspaceId) -> Result<Option<Workspace>, ApiError> {
+        let Some((mut space, last)) = Workspace::resume(&self.store, id, &self.key, random()?) else { return Ok(None) };
+        let whole = self.read_log(&mut space, last)?.is_empty();
+        Ok((whole && space.finish_loading(&self.store).is_ok()).then_some(space))
+    }
+
+    /// A workspace from the whole of its log, which is repaired where it is damaged.
+    fn load(&self, id: &WorkspaceId) -> Result<Workspace, ApiError> {
+        let mut space = Workspace::new(Replica::for_device(*id, &self.key), &self.key, random()?);
+        let damaged = self.read_log(&mut space, 0)?;
+        if !damaged.is_empty() {
+            tracing::warn!(count = damaged.len(), "damaged rows are dropped; their ops are fetched again from peers");
+            self.store
+                .repair(&id.0, &|id, bytes| {
+                    blake3::hash(bytes).as_bytes() == id && !damaged.contains(id) && Op::decode_trusted(bytes).is_ok()
+                })
+                .map_err(store_error)?;
+        }
+        space.finish_loading(&self.store)?;
+        Ok(space)
+    }
+
+    /// Has a workspace take in its log behind a row, the keys first; the ids of damaged rows.
+    fn read_log(&self, space: &mut Workspace, after_row: i64) -> Result<BTreeSet<[u8; 32]>, ApiError> {
+        let id = space.id();
+        let learned = self.store.for_each_op(&id.0, after_row, |_, _, bytes| {
             if Op::may_share_keys(bytes)
                 && let Ok(op) = Op::decode_trusted(bytes)
             {
@@ -300,7 +345,7 @@ impl Actor {
         });
         learned.map_err(store_error)?;
         let mut damaged = BTreeSet::new();
-        let loaded = self.store.for_each_op(&row.id, 0, |_, op_id, bytes| {
+        let loaded = self.store.for_each_op(&id.0, after_row, |_, op_id, bytes| {
             // The id is the hash of what was read.
             if !Op::decode_trusted(bytes).is_ok_and(|op| op.id.0 == op_id && space.load(&op)) {
                 damaged.insert(op_id);
@@ -308,19 +353,7 @@ impl Actor {
             true
         });
         loaded.map_err(store_error)?;
-        if !damaged.is_empty() {
-            tracing::warn!(count = damaged.len(), "damaged rows are dropped; their ops are fetched again from peers");
-            self.store
-                .repair(&row.id, &|id, bytes| {
-                    blake3::hash(bytes).as_bytes() == id && !damaged.contains(id) && Op::decode_trusted(bytes).is_ok()
-                })
-                .map_err(store_error)?;
-        }
-        space.finish_loading(&self.store)?;
-        self.add_room(space, row);
-        self.recall_standing(&id);
-        self.load_mailboxes(&id);
-        self.recall_peers(&id)
+        Ok(damaged)
     }
 
     fn add_room(&mut self, space: Workspace, row: WorkspaceRow) {
@@ -351,6 +384,8 @@ impl Actor {
             secrecy: Secrecy::default(),
             told_off: None,
             told_closed: None,
+            scrub_from: None,
+            scrub_due: 0,
         };
         self.rooms.insert(id, room);
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
@@ -563,6 +598,7 @@ impl Actor {
                 self.tell_sync_state(&id, now);
             }
         }
+        self.tick_snapshots(now);
         self.tick_secrecy(now);
         self.tick_presence(now);
         self.tick_network(now);

@@ -30,6 +30,8 @@ pub const VERBS: &[&str] = &[
     "workspace.presence",
     "workspace.online",
     "workspace.rotate",
+    "workspace.checkpoint",
+    "workspace.audit",
     "workspace.close",
     "member.role",
     "member.remove",

@@ -7,6 +7,7 @@
 //! Deliberately absent: the network and the store themselves; `Effects` says what the actor must hand to them.
 
 mod colors;
+mod snapshot;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,6 +115,9 @@ pub(crate) struct Workspace {
     misfolded: bool,
     /// While loading: a key came in after what it opens.
     locked_out: bool,
+    /// How many ops the last snapshot rests on, and whether any is to be written.
+    snapshot_at: usize,
+    pub(crate) snapshots: bool,
 }
 
 impl Workspace {
@@ -135,6 +139,8 @@ impl Workspace {
             unfolded: BTreeMap::new(),
             misfolded: false,
             locked_out: false,
+            snapshot_at: 0,
+            snapshots: true,
         }
     }
 
@@ -168,10 +174,11 @@ impl Workspace {
         true
     }
 
-    /// Before the first op of a log is loaded: takes the keys out of it that it holds for this device.
+    /// Before ops of a log are loaded: takes the keys out of them that they hold for this device.
     pub(crate) fn learn(&mut self, op: &Op) {
         if let Body::KeyShare(share) = &op.body {
             self.replica.learn(share);
+            self.locked_out |= self.replica.is_unlocked();
         }
     }
 

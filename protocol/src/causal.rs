@@ -8,6 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
+use crate::codec::{CodecError, Reader, Writer};
+use crate::kept::Kept;
+
 /// An op's place in the order of insertion, which is a topological order: an op's deps have smaller numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node(pub u32);
@@ -262,6 +265,19 @@ impl Causal {
             }
         }
         found.into_iter().collect()
+    }
+}
+
+kept!(Line { nodes, origin, base, seen, growth });
+kept!(Causal { places, depths, dep_ends, deps, lines, heads });
+
+impl Kept for Node {
+    fn keep(&self, w: &mut Writer) {
+        self.0.keep(w);
+    }
+
+    fn regain(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        u32::regain(r).map(Self)
     }
 }
 

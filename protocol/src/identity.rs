@@ -8,6 +8,9 @@ use std::fmt;
 
 use ed25519_dalek::{Signature as DalekSignature, Signer, SigningKey, VerifyingKey};
 
+use crate::codec::{CodecError, Reader, Writer};
+use crate::kept::Kept;
+
 /// Bytes of a signature.
 pub const SIGNATURE_BYTES: usize = 64;
 
@@ -26,6 +29,16 @@ macro_rules! hash_id {
             /// Reads 64 lower- or upper-case hex digits.
             pub fn parse_hex(text: &str) -> Option<Self> {
                 parse_hex(text).map(Self)
+            }
+        }
+
+        impl Kept for $name {
+            fn keep(&self, w: &mut Writer) {
+                self.0.keep(w);
+            }
+
+            fn regain(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+                Kept::regain(r).map(Self)
             }
         }
 

@@ -20,9 +20,11 @@ mod views;
 mod tests;
 
 pub use fact::{Author, Changes, Fact, FactKind, Id, InviteState, Member, Refused, Role};
-pub use queries::Adoption;
+pub use queries::{Adoption, Outcome};
 
 use crate::causal::{Causal, Node};
+use crate::codec::{CodecError, Reader, Writer};
+use crate::kept::Kept;
 use facts::{CLEAN, EDIT, Facts, STRUCTURAL, WELL_FORMED};
 use lens::{Answer, Lens, Universe};
 use present::{Present, settled};
@@ -35,6 +37,22 @@ pub struct Judge {
     facts: Facts,
     views: Views,
     present: Present,
+}
+
+impl Kept for Judge {
+    fn keep(&self, w: &mut Writer) {
+        let Self { facts, views, present } = self;
+        facts.keep(w);
+        views.keep(w);
+        present.keep(w);
+    }
+
+    fn regain(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let mut judge = Self { facts: Kept::regain(r)?, views: Kept::regain(r)?, present: Kept::regain(r)? };
+        judge.facts.number_anew();
+        judge.views.number_anew();
+        Ok(judge)
+    }
 }
 
 impl Default for Judge {

@@ -3,7 +3,11 @@
 //! Deliberately absent: clocks, randomness, files, sockets, threads. Time and secrets come in as arguments; what has
 //! to happen goes out as values.
 
+#[macro_use]
+mod kept;
+
 pub mod causal;
+pub mod checkpoint;
 pub mod codec;
 pub mod device_link;
 #[cfg(feature = "document")]

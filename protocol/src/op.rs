@@ -17,6 +17,7 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
 use crate::invitation::Redemption;
 use crate::judge::{Fact, FactKind, Role};
+use crate::kept::Kept;
 
 /// The op version that this program writes. Version 0 had its payloads in the clear and is refused.
 pub const OP_VERSION: u8 = 1;
@@ -42,6 +43,10 @@ pub const WRAPPED_BYTES: usize = 24 + 32 + 16;
 pub const MAX_SEALS: usize = 2048;
 /// Older keys that one op wraps.
 pub const MAX_WRAPPED: usize = 256;
+/// Parts that the state of a document is cut into for a checkpoint; with the largest parts, 1 GiB.
+pub const MAX_STATE_PARTS: usize = 4096;
+/// Bytes of the sealed text of a checkpoint.
+const MAX_CHECKPOINT_BYTES: usize = 32 * (MAX_STATE_PARTS + 1) + 8 + SEALING_BYTES;
 /// Bytes of a sealed name with what belongs to it.
 const MAX_SEALED_NAME_BYTES: usize = MAX_NAME_BYTES + 64 + SEALING_BYTES;
 
@@ -50,6 +55,7 @@ pub(crate) mod sealed_kind {
     pub(crate) const EDIT: u8 = 7;
     pub(crate) const PROFILE: u8 = 8;
     pub(crate) const VERSION: u8 = 9;
+    pub(crate) const CHECKPOINT: u8 = 13;
 }
 
 /// The kind of `Body::KeyShare`.
@@ -58,6 +64,16 @@ const KEY_SHARE: u8 = 11;
 /// Distinguishes the sessions of one device: random, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub [u8; 16]);
+
+impl Kept for SessionId {
+    fn keep(&self, w: &mut Writer) {
+        self.0.keep(w);
+    }
+
+    fn regain(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Kept::regain(r).map(Self)
+    }
+}
 
 impl SessionId {
     /// What ops outside any session carry.
@@ -115,10 +131,25 @@ pub enum Body {
     RemoveDevice { device: DeviceId, under: Option<OpId> },
     /// Closes the workspace (Rule R36).
     Close { cap: OpId },
+    /// Says what its past comes to (Rule R44).
+    Checkpoint(Checkpoint),
     /// Says nothing; joins heads for an author who has seen more of them than one op may name.
     Join,
     /// Says what only a newer program can read. Kept and passed on; nothing that depends on it is folded (Rule R23).
     Newer { version: u8, kind: u8, rest: Vec<u8> },
+}
+
+/// What an owner says that everything before an op comes to, as far as that past tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// How many ops count: edits and membership ops.
+    pub count: u64,
+    /// The root of their ids (`checkpoint::root`).
+    pub ops: [u8; 32],
+    /// The digest of everybody's role (`checkpoint::roles_digest`).
+    pub roles: [u8; 32],
+    /// The digest of the document, and those of the parts of its state; sealed.
+    pub document: Sealed,
 }
 
 /// A text that only those can read who have the key it names.
@@ -217,6 +248,8 @@ pub struct Part {
     pub count: u16,
 }
 
+kept!(Part { index, count });
+
 impl Part {
     /// An edit that stands alone.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
@@ -261,6 +294,7 @@ impl Body {
             Body::Join => 10,
             Body::KeyShare(_) => KEY_SHARE,
             Body::Deposit { .. } => 12,
+            Body::Checkpoint(_) => sealed_kind::CHECKPOINT,
             Body::AddDevice { .. } => 14,
             Body::RemoveDevice { .. } => 15,
             Body::Close { .. } => 16,
@@ -302,6 +336,10 @@ impl Body {
             Body::KeyShare(share) => share.write(w),
             Body::Deposit { invite, key } => {
                 w.array(&invite.0).array(&key.0);
+            }
+            Body::Checkpoint(said) => {
+                w.varint(said.count).array(&said.ops).array(&said.roles);
+                said.document.write(w);
             }
             Body::AddDevice { person, under, key, redemption } => {
                 w.array(&person.0).option(*under, |w, add| {
@@ -350,6 +388,12 @@ impl Body {
             10 => Body::Join,
             KEY_SHARE => Body::KeyShare(KeyShare::read(r)?),
             12 => Body::Deposit { invite: OpId(r.array("invite")?), key: KeyId(r.array("key id")?) },
+            sealed_kind::CHECKPOINT => Body::Checkpoint(Checkpoint {
+                count: r.varint("count")?,
+                ops: r.array("root of ops")?,
+                roles: r.array("digest of roles")?,
+                document: Sealed::read(r, MAX_CHECKPOINT_BYTES)?,
+            }),
             14 => Body::AddDevice {
                 person: DeviceId(r.array("person")?),
                 under: r.option("add", |r| Ok(OpId(r.array("add")?)))?,
@@ -397,6 +441,16 @@ impl Invite {
         };
         let counted = invite.max_uses.is_some() || invite.attester.is_some();
         if invite.approve && counted { Err(CodecError::NotCanonical("invite by request")) } else { Ok(invite) }
+    }
+}
+
+impl Kept for Invite {
+    fn keep(&self, w: &mut Writer) {
+        self.write(w);
+    }
+
+    fn regain(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Self::read(r)
     }
 }
 
@@ -626,11 +680,12 @@ impl Op {
         place(&self.workspace, &self.author, &self.session, self.seq, self.body.tag())
     }
 
-    /// The sealed payload, of an edit, a profile or a version.
+    /// The sealed payload, of an edit, a profile, a version or a checkpoint.
     pub fn sealed(&self) -> Option<&Sealed> {
         match &self.body {
             Body::Edit { update, .. } => Some(update),
             Body::Profile(text) | Body::Version(text) => Some(text),
+            Body::Checkpoint(said) => Some(&said.document),
             _ => None,
         }
     }
@@ -676,6 +731,7 @@ impl Op {
             | Body::Version(_)
             | Body::KeyShare(_)
             | Body::Deposit { .. }
+            | Body::Checkpoint(_)
             | Body::Join
             | Body::Newer { .. } => FactKind::Plain,
         };

@@ -13,9 +13,12 @@
 mod admission;
 #[cfg(feature = "document")]
 mod authoring;
+mod checkpoints;
 mod exchange;
 #[cfg(feature = "document")]
 mod folding;
+#[cfg(feature = "document")]
+mod kept;
 #[cfg(feature = "document")]
 mod keys;
 #[cfg(feature = "document")]
@@ -30,6 +33,8 @@ pub use admission::JoinAnswer;
 #[cfg(feature = "document")]
 pub use authoring::{LocalSession, Saying};
 pub use exchange::{Missing, Shared};
+#[cfg(feature = "document")]
+pub use kept::Unusable;
 
 use crate::causal::Node;
 use crate::identity::{DeviceId, OpId, WorkspaceId};
@@ -145,6 +150,8 @@ pub struct Replica {
     device_adds: BTreeMap<OpId, DeviceId>,
     profiles: BTreeMap<DeviceId, Profile>,
     versions: Vec<(Node, Version)>,
+    /// Ops that say what their pasts come to, whoever says so.
+    checkpoints: Vec<Node>,
     /// The highest version of each author's ops that cannot be read or that had seen one which cannot.
     newer: BTreeMap<DeviceId, u8>,
     committed: u32,
@@ -181,6 +188,7 @@ impl Replica {
             device_adds: BTreeMap::new(),
             profiles: BTreeMap::new(),
             versions: Vec::new(),
+            checkpoints: Vec::new(),
             newer: BTreeMap::new(),
             committed: 0,
             committed_heads: BTreeSet::new(),
@@ -364,6 +372,7 @@ impl Replica {
             Body::Invite(invite) => {
                 self.invites.insert(op.id, invite.clone());
             }
+            Body::Checkpoint(_) => self.checkpoints.push(node),
             _ => {}
         }
         if let Body::AddDevice { person, .. } = &op.body {

@@ -301,6 +301,8 @@ const VERBS: &[(&str, &[&str])] = &[
     ("workspace.presence", &["workspace"]),
     ("workspace.online", &["workspace"]),
     ("workspace.rotate", &["workspace"]),
+    ("workspace.checkpoint", &["workspace"]),
+    ("workspace.audit", &["workspace"]),
     ("recovery.create", &["workspace", "relay"]),
     ("recovery.use", &["recovery"]),
     ("version.create", &["workspace", "name"]),

@@ -43,6 +43,10 @@ pub(crate) enum Verb {
     },
     /// Make a new key for all that is written from now on.
     Rotate { workspace: String },
+    /// Say, signed, what everything so far comes to.
+    Checkpoint { workspace: String },
+    /// Find out whether the newest checkpoint is true.
+    Audit { workspace: String },
     /// Leave a workspace; the copy on this device stays.
     Leave { workspace: String },
     /// List the members.
@@ -101,6 +105,11 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
         Verb::Rotate { workspace } => {
             context.show("workspace.rotate", of(workspace), |_| line("a new key is in use")).await
         }
+        Verb::Checkpoint { workspace } => {
+            let said = |c: &Value| line(&format!("{}: {} ops", short(&c["checkpoint"]), c["ops"]));
+            context.show("workspace.checkpoint", of(workspace), said).await
+        }
+        Verb::Audit { workspace } => audit(context, workspace).await,
         Verb::Leave { workspace } => {
             let said = |_: &Value| line("Left. What you had stays on this computer.");
             context.show("workspace.leave", of(workspace), said).await
@@ -144,6 +153,19 @@ async fn confirmed(
         }
         None => Err(Failure::usage("expected --confirm NAME with the workspace's name")),
     }
+}
+
+async fn audit(context: &Context, workspace: String) -> Result<ExitCode, Failure> {
+    let found = context.call("workspace.audit", json!({"workspace": workspace})).await?;
+    context.print(&found, |found| {
+        line(match (found["checkpoint"].is_null(), found["holds"].as_bool()) {
+            (true, _) => "There is no checkpoint.",
+            (_, Some(true)) => "The newest checkpoint is true.",
+            (_, Some(false)) => "The newest checkpoint is false.",
+            (_, None) => "Whether the newest checkpoint is true cannot be told here.",
+        });
+    });
+    Ok(if found["holds"] == true { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 
 async fn sync(context: &Context, workspace: String, wait: f64, network: &Network) -> Result<ExitCode, Failure> {

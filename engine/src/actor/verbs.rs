@@ -3,6 +3,7 @@
 //! Each takes a JSON object and gives one; unknown fields are refused, so that a typing error is no silent default.
 //! This file finds the verb; what it does stands under its topic.
 
+mod checkpoints;
 mod devices;
 mod doctor;
 mod history;

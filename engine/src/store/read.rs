@@ -121,6 +121,20 @@ impl Store {
         Ok(())
     }
 
+    /// What was concluded from a log, and the last row that it rests on; none if there is nothing, if it cannot be opened,
+    /// or if the log does not hold as many rows up to there as it was made from.
+    pub fn snapshot(&self, workspace: &[u8; 32]) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>)> = self.rows(
+            "read what was concluded from a log",
+            "SELECT last, bytes FROM snapshot AS kept WHERE workspace = ?1
+                AND ops = (SELECT count(*) FROM op WHERE op.workspace = ?1 AND seq <= kept.last)",
+            params![workspace],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let open = |(last, bytes)| Some((last, self.rest.get()?.open("snapshot", bytes)?));
+        Ok(rows.into_iter().next().and_then(open))
+    }
+
     /// The bytes of each op asked for, in the order asked; `None` where there is no such op.
     pub fn ops_by_id(&self, workspace: &[u8; 32], ids: &[[u8; 32]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         const WHAT: &str = "read ops";

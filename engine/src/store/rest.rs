@@ -1,4 +1,5 @@
-//! What a stolen disk does not give away: names, links and settings are sealed under a key made from the device key.
+//! What a stolen disk does not give away: names, links, settings and snapshots are sealed under a key made from the
+//! device key.
 //!
 //! Ops need no second seal: their payloads rest as they travelled. In the clear stay ids, times, sizes and who is a
 //! member, as in the ops themselves, and the setting that says whose database this is. Deliberately absent: protection

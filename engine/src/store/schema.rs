@@ -30,9 +30,13 @@ const MIGRATIONS: &[&str] = &[
         link BLOB PRIMARY KEY, workspace BLOB, since_ms INTEGER NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+    // What was concluded from the first `ops` rows of a log, the last of which is `last`. A cache: nothing is lost with it.
+    "CREATE TABLE snapshot (
+        workspace BLOB PRIMARY KEY, ops INTEGER NOT NULL, last INTEGER NOT NULL, bytes BLOB NOT NULL
+     ) STRICT;",
 ];
 
-/// Tables besides `op`, each with its columns, for copying row by row.
+/// Tables besides `op`, each with its columns, for copying row by row. Snapshots stay behind: they are made again.
 pub(super) const SIDE_TABLES: &[(&str, &str)] = &[
     ("workspace", "id, name, description, created_ms, updated_ms, state, summary"),
     ("peer", "workspace, device, common, last_seen_ms"),

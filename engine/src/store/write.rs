@@ -102,6 +102,17 @@ pub enum Write {
         /// Op id as it was read.
         id: [u8; 32],
     },
+    /// Keeps what was concluded from a log of `ops` ops, if it holds just these by now; else nothing happens.
+    Snapshot {
+        /// Workspace id.
+        workspace: [u8; 32],
+        /// How many ops it was derived from.
+        ops: u64,
+        /// The state, sealed at rest.
+        bytes: Arc<[u8]>,
+    },
+    /// Forgets what was concluded from a log, which is not what it was.
+    DropSnapshot([u8; 32]),
     /// Inserts or replaces a workspace's row.
     Workspace(WorkspaceRow),
     /// Removes everything of a workspace from this device.
@@ -173,13 +184,17 @@ impl Batch {
 impl Write {
     fn payload_bytes(&self) -> usize {
         64 + match self {
-            Write::Op { bytes, .. } => bytes.len(),
+            Write::Op { bytes, .. } | Write::Snapshot { bytes, .. } => bytes.len(),
             Write::Workspace(row) => row.name.len() + row.description.len() + row.summary.len(),
             Write::SyncPeer { common, .. } => common.len() * 32,
             Write::PendingJoin { link, code, message, .. } => link.len() + code.len() + message.len(),
             Write::DropPendingJoin { link } => link.len(),
             Write::Setting { key, value } => key.len() + value.as_ref().map_or(0, Vec::len),
-            Write::Reindex | Write::DropOp { .. } | Write::DeleteWorkspace(_) | Write::LastSeen { .. } => 0,
+            Write::Reindex
+            | Write::DropOp { .. }
+            | Write::DropSnapshot(_)
+            | Write::DeleteWorkspace(_)
+            | Write::LastSeen { .. } => 0,
         }
     }
 }
@@ -288,10 +303,17 @@ fn apply(db: &Connection, write: &Write, rest: Option<&RestKey>) -> rusqlite::Re
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values).map(drop);
     match write {
         Write::Op { workspace, id, bytes } => append(db, workspace, id, bytes),
-        Write::Reindex => db.execute_batch("REINDEX op"),
+        Write::Reindex => db.execute_batch("REINDEX op; DELETE FROM snapshot"),
         Write::DropOp { workspace, id } => {
-            run("DELETE FROM op WHERE id = ?2 AND workspace = ?1", params![workspace, id])
+            run("DELETE FROM op WHERE id = ?2 AND workspace = ?1", params![workspace, id])?;
+            run("DELETE FROM snapshot WHERE workspace = ?1", params![workspace])
         }
+        Write::Snapshot { workspace, ops, bytes } => run(
+            "INSERT OR REPLACE INTO snapshot (workspace, ops, last, bytes)
+             SELECT ?1, ?2, max(seq), ?3 FROM op WHERE workspace = ?1 HAVING count(*) = ?2",
+            params![workspace, *ops as i64, seal("snapshot", bytes)?],
+        ),
+        Write::DropSnapshot(workspace) => run("DELETE FROM snapshot WHERE workspace = ?1", params![workspace]),
         Write::Workspace(row) => run(
             "INSERT OR REPLACE INTO workspace (id, name, description, created_ms, updated_ms, state, summary)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -366,6 +388,7 @@ fn append(db: &Connection, workspace: &[u8; 32], id: &[u8; 32], bytes: &[u8]) ->
 fn delete_workspace(db: &Connection, id: &[u8; 32]) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM op WHERE workspace = ?1",
+        "DELETE FROM snapshot WHERE workspace = ?1",
         "DELETE FROM peer WHERE workspace = ?1",
         "DELETE FROM pending_join WHERE workspace = ?1",
         "DELETE FROM workspace WHERE id = ?1",

@@ -74,6 +74,10 @@ struct Type {
     keys: BTreeMap<Box<str>, u32>,
 }
 
+kept!(Run { end, slot, made });
+kept!(Type { place, characters, keys });
+kept!(Index { clients, slots, types });
+
 /// For each clock that passed the gate, its place. Some bytes a run of typing, not a keystroke.
 #[derive(Debug, Clone)]
 pub struct Index {

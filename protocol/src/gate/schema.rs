@@ -2,6 +2,9 @@
 //!
 //! Deliberately absent: the meaning of values; whatever is JSON may be a label.
 
+use crate::codec::{CodecError, Reader, Writer};
+use crate::kept::{Kept, WHAT};
+
 /// The shape of one shared map or text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -26,6 +29,32 @@ pub(super) enum Rule {
     Map(Place),
     Text,
     Characters,
+}
+
+kept_variant!(Place { Plain, Nodes, Stickies, Records, Node, Sticky, Text });
+
+impl Kept for Rule {
+    fn keep(&self, w: &mut Writer) {
+        w.u8(match self {
+            Self::Value => 0,
+            Self::Text => 1,
+            Self::Characters => 2,
+            Self::Map(_) => 3,
+        });
+        if let Self::Map(place) = self {
+            place.keep(w);
+        }
+    }
+
+    fn regain(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(match r.u8(WHAT)? {
+            0 => Self::Value,
+            1 => Self::Text,
+            2 => Self::Characters,
+            3 => Self::Map(Kept::regain(r)?),
+            other => return Err(CodecError::Unknown { what: WHAT, value: other.into() }),
+        })
+    }
 }
 
 /// The names of the roots, each with its shape.

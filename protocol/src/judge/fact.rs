@@ -25,6 +25,8 @@ pub enum Role {
     Owner,
 }
 
+kept_variant!(Role { None, Viewer, Editor, Owner });
+
 /// One op as far as authority goes. `deps` are the ids of all ops that it names as seen (its own previous one too).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {

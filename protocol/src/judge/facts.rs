@@ -30,6 +30,8 @@ pub(super) struct Op {
     pub(super) flags: u8,
 }
 
+kept!(Op { author, view, deed, support, flags });
+
 impl Op {
     pub(super) fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
@@ -47,6 +49,8 @@ pub(super) enum DeedKind {
     RemoveDevice,
     Close,
 }
+
+kept_variant!(DeedKind { SetRole, Invite, Revoke, Admit, AddDevice, RemoveDevice, Close });
 
 /// A membership op, its references resolved to nodes of its past (none if they are not in it).
 #[derive(Clone, Debug)]
@@ -77,6 +81,28 @@ pub(super) struct Deed {
     pub(super) rooted: bool,
     pub(super) steps: u32,
 }
+
+kept!(Deed {
+    node,
+    kind,
+    author,
+    subject,
+    role,
+    cap,
+    invite,
+    proof,
+    max_uses,
+    attester,
+    index,
+    length,
+    sound,
+    capless,
+    leave,
+    person,
+    under,
+    rooted,
+    steps,
+});
 
 impl Deed {
     /// Whether its author lowers itself: a resignation or a Leave.
@@ -142,7 +168,44 @@ pub(super) struct Facts {
     pub(super) rules: Rules,
 }
 
+kept!(
+    Facts {
+        causal,
+        ops,
+        deeds,
+        ids,
+        authors,
+        set_roles,
+        grants,
+        owner_ops,
+        by_cap,
+        owner_ops_by,
+        admits,
+        admits_by,
+        admits_under,
+        revocations,
+        closes,
+        adds,
+        removals,
+        device_ops,
+        devices,
+        structural_adds,
+        admit_chains,
+        structural_grants,
+        edits_by,
+        adopts,
+        edit_heads,
+    }
+    anew { nodes, author_numbers, rules }
+);
+
 impl Facts {
+    /// After they were kept and taken up again: finds ops by id, and authors by key.
+    pub(super) fn number_anew(&mut self) {
+        self.nodes = self.ids.iter().zip(0..).map(|(id, n)| (*id, Node(n))).collect();
+        self.author_numbers = self.authors.iter().zip(0..).map(|(author, n)| (*author, n)).collect();
+    }
+
     pub(super) fn op(&self, node: Node) -> &Op {
         &self.ops[node.index()]
     }

@@ -26,6 +26,8 @@ pub(super) struct Present {
     flipped: BTreeMap<Node, bool>,
 }
 
+kept!(Present { verdicts, view, frontier } anew { flipped });
+
 impl Present {
     pub(super) fn new() -> Self {
         Self { verdicts: Vec::new(), view: 0, frontier: BTreeSet::new(), flipped: BTreeMap::new() }

@@ -3,15 +3,27 @@
 use super::Judge;
 use super::fact::{Author, Id, InviteState, Member, Role};
 use super::facts::{Deed, DeedKind, EDIT, WELL_FORMED};
-use super::lens::{Decided, Lens, Universe};
+use super::lens::{Answer, Decided, Lens, Universe};
 use super::present::{accepted, settled};
 use crate::causal::Node;
+use std::collections::BTreeMap;
 
 /// A frontier to build on that takes something void along, and what must be adopted by name for it (Rule R7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adoption {
     pub deps: Vec<Node>,
     pub adopts: Vec<Node>,
+}
+
+/// What a causally closed set of ops comes to by itself. Ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The edits that count.
+    pub edits: Vec<Node>,
+    /// The membership ops that count.
+    pub valid: Vec<Node>,
+    /// Every device whose role is at least viewer.
+    pub roles: Vec<(Author, Role)>,
 }
 
 impl Judge {
@@ -97,16 +109,48 @@ impl Judge {
         let mut tops: Vec<Node> = self.frontier().collect();
         tops.extend_from_slice(void);
         let deps = self.facts.causal.heads_of(&tops);
-        let mut known = std::collections::BTreeMap::new();
-        let adopts = loop {
-            let lens = self.lens_under(&deps, &known);
-            let need = match lens.void_edits(self.facts.edits_under(&deps), |_| true) {
-                Ok(found) => break found.unwrap_or_default(),
+        let adopts = self.ask_under(&deps, |lens| lens.void_edits(self.facts.edits_under(&deps), |_| true));
+        Adoption { adopts: adopts.unwrap_or_default(), deps }
+    }
+
+    /// What some ops and their pasts come to by themselves, whatever else is known.
+    pub fn outcome_under(&self, tops: &[Node]) -> Outcome {
+        let (edits, others): (Vec<Node>, Vec<Node>) =
+            self.facts.causal.between(tops, &[]).into_iter().partition(|n| self.facts.op(*n).is(EDIT));
+        let deeds: Vec<Node> = others.into_iter().filter(|n| self.facts.is_sound(*n)).collect();
+        self.ask_under(tops, |lens| {
+            let mut void = lens.void_edits(self.facts.edits_under(tops), |_| true)?.unwrap_or_default();
+            void.sort_unstable();
+            let edits = edits.iter().copied().filter(|n| void.binary_search(n).is_err()).collect();
+            let mut valid = Vec::new();
+            for deed in &deeds {
+                if lens.valid(*deed)? {
+                    valid.push(*deed);
+                }
+            }
+            let mut roles = Vec::new();
+            for number in 0..self.facts.authors.len() as u32 {
+                let role = lens.role(number, None)?;
+                if role > Role::None {
+                    roles.push((self.facts.authors[number as usize], role));
+                }
+            }
+            roles.sort_unstable();
+            Ok(Outcome { edits, valid, roles })
+        })
+    }
+
+    /// Answers a question about the universe of some ops and their pasts.
+    fn ask_under<T>(&self, tops: &[Node], question: impl Fn(&Lens<'_>) -> Answer<T>) -> T {
+        let mut known = BTreeMap::new();
+        loop {
+            let need = match question(&self.lens_under(tops, &known)) {
+                Ok(answer) => return answer,
                 Err(need) => need,
             };
             let mut waiting = vec![need.0];
             while let Some(node) = waiting.last() {
-                match self.lens_under(&deps, &known).decide(*node) {
+                match self.lens_under(tops, &known).decide(*node) {
                     Ok(verdict) => {
                         known.insert(*node, verdict & super::lens::VALID != 0);
                         waiting.pop();
@@ -114,11 +158,10 @@ impl Judge {
                     Err(before) => waiting.push(before.0),
                 }
             }
-        };
-        Adoption { deps, adopts }
+        }
     }
 
-    fn lens_under<'a>(&'a self, tops: &'a [Node], known: &'a std::collections::BTreeMap<Node, bool>) -> Lens<'a> {
+    fn lens_under<'a>(&'a self, tops: &'a [Node], known: &'a BTreeMap<Node, bool>) -> Lens<'a> {
         Lens { facts: &self.facts, universe: Universe::Under(tops), decided: Decided::Some(known), view: None }
     }
 

@@ -76,6 +76,7 @@ invariant_tests!(
     roles_tell_the_truth,
     nobody_writes_beyond_what_it_knew,
     leaving_only_lowers,
+    kept_plus_suffix_equals_full_replay,
 );
 
 /// All orders in which each op comes after its deps, continuing `order`; how many there were.

@@ -26,7 +26,15 @@ pub(super) struct Views {
     remembered: usize,
 }
 
+kept!(View { heads } anew { known });
+kept!(Views { list } anew { numbers, remembered });
+
 impl Views {
+    /// After they were kept and taken up again: finds views by their heads.
+    pub(super) fn number_anew(&mut self) {
+        self.numbers = self.list.iter().zip(0..).map(|(view, n)| (view.heads.clone(), n)).collect();
+    }
+
     /// With the view of nothing as number 0.
     pub(super) fn new() -> Self {
         let mut views = Self { list: Vec::new(), numbers: BTreeMap::new(), remembered: 0 };

@@ -13,7 +13,7 @@ use super::{AuthorError, Output, Replica};
 use crate::causal::Node;
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use crate::judge::Role;
-use crate::op::{Body, Draft, KeyShare, MAX_DEPS, Op, Part, SessionId, client_id, place, sealed_kind};
+use crate::op::{Body, Checkpoint, Draft, KeyShare, MAX_DEPS, Op, Part, SessionId, client_id, place, sealed_kind};
 use crate::sealing::EpochKey;
 
 /// A session of this device in this process. Never stored, never resumed.
@@ -42,6 +42,8 @@ pub enum Saying {
     Profile { name: String, color: String },
     /// A name for the state that the op has seen.
     Version { name: String },
+    /// What everything before the op comes to; see `Replica::checkpoint`.
+    Checkpoint { count: u64, ops: [u8; 32], roles: [u8; 32], document: Vec<u8> },
     /// What is not sealed.
     Plain(Body),
 }
@@ -62,6 +64,9 @@ impl Saying {
             }
             Self::Profile { name, color } => Body::Profile(seal(sealed_kind::PROFILE, &write_profile(&name, &color))),
             Self::Version { name } => Body::Version(seal(sealed_kind::VERSION, name.as_bytes())),
+            Self::Checkpoint { count, ops, roles, document } => {
+                Body::Checkpoint(Checkpoint { count, ops, roles, document: seal(sealed_kind::CHECKPOINT, &document) })
+            }
             Self::Plain(body) => body,
         }
     }

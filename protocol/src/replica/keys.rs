@@ -83,6 +83,20 @@ impl Keys {
         self.unwrap_from(share.key) || !known && self.knows(&share.key)
     }
 
+    /// The ids of the keys that can be opened here.
+    pub(super) fn known(&self) -> BTreeSet<KeyId> {
+        self.epochs.iter().filter(|(_, epoch)| epoch.secret.is_some()).map(|(id, _)| *id).collect()
+    }
+
+    /// Where the log speaks of keys: shares and deposits, ascending.
+    pub(super) fn places(&self) -> BTreeSet<Node> {
+        let of = |epoch: &Epoch| {
+            let shares = epoch.shares.iter().map(|(node, _)| *node);
+            shares.chain(epoch.deposits.iter().map(|(node, _)| *node)).collect::<Vec<_>>()
+        };
+        self.epochs.values().flat_map(of).collect()
+    }
+
     /// Takes in a key made here.
     pub(super) fn keep(&mut self, key: EpochKey) {
         let epoch = self.epochs.entry(key.id()).or_default();

@@ -90,6 +90,11 @@ impl Replica {
         &self.shut
     }
 
+    /// Whether a key is known by now under which ops are sealed that were shut when they were read: `reopen` is due.
+    pub fn is_unlocked(&self) -> bool {
+        self.shut.iter().any(|key| self.keys.knows(key))
+    }
+
     /// Whether what is sealed under a key can be opened here.
     pub fn has_key(&self, key: &KeyId) -> bool {
         self.keys.knows(key)
@@ -111,14 +116,8 @@ impl Replica {
         if self.known[node.index()].unread > 0 {
             return;
         }
-        if let Body::KeyShare(share) = &op.body
-            && self.keys.note(op, share, node)
-            && self.shut.iter().any(|key| self.keys.knows(key))
-        {
+        if self.note_keys(op, node) && self.is_unlocked() {
             out.push(Output::Unlocked);
-        }
-        if let Body::Deposit { invite, key } = op.body {
-            self.keys.note_deposit(key, invite, node);
         }
         self.read_content(op, node, out);
     }

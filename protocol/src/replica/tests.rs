@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod admission;
+mod checkpoints;
 mod delivery;
 mod exchange;
 mod groups;
+mod kept;
 mod keys;
 mod sessions;
 mod versions;

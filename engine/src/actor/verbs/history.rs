@@ -173,6 +173,7 @@ fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
         | Body::Edit { .. }
         | Body::KeyShare(_)
         | Body::Deposit { .. }
+        | Body::Checkpoint(_)
         | Body::Newer { .. } => ("", Value::Null),
     }
 }

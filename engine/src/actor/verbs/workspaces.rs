@@ -43,6 +43,8 @@ impl Actor {
                 self.begin_epoch(&id, true)?;
                 Ok(json!({"rotated": true}))
             }
+            "checkpoint" => self.checkpoint(&id),
+            "audit" => self.audit(&id),
             "members" => self.members(&id),
             "state" => Ok(self.room(&id)?.space.document.to_json()),
             "persist" => {

@@ -2,14 +2,16 @@
 
 use super::world::{Dice, EVERYONE, FOUNDER, GUESTS, MEMBERS, OUTSIDER, World};
 use crate::causal::Node;
+use crate::codec::{Reader, Writer};
 use crate::judge::{Author, Fact, FactKind, Id, Judge, Role};
+use crate::kept::Kept;
 use std::collections::BTreeSet;
 
 pub(super) struct Cases(pub(super) usize);
 type Outcome = Result<Cases, String>;
 type Invariant = fn(&mut World) -> Outcome;
 
-pub(super) const INVARIANTS: [(&str, Invariant); 18] = [
+pub(super) const INVARIANTS: [(&str, Invariant); 19] = [
     ("converges_any_order", converges_any_order),
     ("validity_pure", validity_pure),
     ("accepted_down_closed", accepted_down_closed),
@@ -28,6 +30,7 @@ pub(super) const INVARIANTS: [(&str, Invariant); 18] = [
     ("roles_tell_the_truth", roles_tell_the_truth),
     ("nobody_writes_beyond_what_it_knew", nobody_writes_beyond_what_it_knew),
     ("leaving_only_lowers", leaving_only_lowers),
+    ("kept_plus_suffix_equals_full_replay", kept_plus_suffix_equals_full_replay),
 ];
 
 fn require(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
@@ -58,6 +61,25 @@ fn shuffled(facts: &[Fact], dice: &mut Dice) -> Vec<Fact> {
         order.push(fact);
     }
     order
+}
+
+/// What a judge kept at any point, and what it says of each later op, is what it says who never stopped.
+fn kept_plus_suffix_equals_full_replay(w: &mut World) -> Outcome {
+    let cut = 1 + w.dice.below(w.facts.len());
+    let mut straight = w.in_order(&w.facts[..cut]);
+    let mut writer = Writer::new();
+    straight.keep(&mut writer);
+    let bytes = writer.into_bytes();
+    let mut resumed = Judge::regain(&mut Reader::new(&bytes)).map_err(|e| e.to_string())?;
+    resumed.facts.rules = straight.facts.rules;
+    for fact in &w.facts[cut..] {
+        let (expected, found) = (straight.insert(fact), resumed.insert(fact));
+        require(expected == found, || format!("cut at {cut}: {found:?}, expected {expected:?}"))?;
+    }
+    require(verdict(&resumed) == verdict(&straight), || format!("verdicts differ after a cut at {cut}"))?;
+    let frontiers = (resumed.frontier().collect::<Vec<_>>(), straight.frontier().collect::<Vec<_>>());
+    require(frontiers.0 == frontiers.1, || format!("frontiers differ after a cut at {cut}: {frontiers:?}"))?;
+    Ok(Cases(usize::from(cut < w.facts.len())))
 }
 
 fn resigns(fact: &Fact) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Deliberately absent: whether an edit counts (`judge`); the document.
 
-use super::Sessions;
+use super::{Place, Session, Sessions};
 use crate::causal::Node;
 use crate::gate::{GateError, Past, Refusal, Update};
 use crate::judge::Judge;
@@ -27,6 +27,12 @@ pub(super) struct Content {
     /// The first edit on the line that the gate refused; nothing passes after it.
     refused: Option<Node>,
 }
+
+kept!(Written { node, end, shown, part });
+kept!(Content { written, refused });
+kept!(Place { session, seq, lost });
+kept!(Session { line, content });
+kept!(Sessions { numbers, sessions, places, by_client, index });
 
 impl Content {
     fn end(&self) -> u64 {

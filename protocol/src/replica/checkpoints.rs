@@ -1,0 +1,80 @@
+//! Checkpoints: what an op's past comes to as far as that past tells, said by an owner and found again by everybody.
+//!
+//! A checkpoint changes no verdict. Who has its past finds out for itself whether it is true; what it is good for is that
+//! two devices can compare whole states by one op, and that whoever joins can be shown a document before its history.
+//!
+//! Deliberately absent: the document itself; dropping ops (nothing is dropped).
+
+use super::Replica;
+use crate::causal::Node;
+use crate::checkpoint::{roles_digest, root};
+use crate::identity::{DeviceId, OpId};
+use crate::judge::Role;
+#[cfg(feature = "document")]
+use crate::{checkpoint::Said, op::Op};
+
+/// What some ops and their pasts come to by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// How many ops count.
+    pub count: u64,
+    /// The root of their ids.
+    pub ops: [u8; 32],
+    /// The digest of everybody's role.
+    pub roles: [u8; 32],
+    /// The edits that make up the document, in an order in which they can be folded. None if one of the ops is lost by what
+    /// became known since: then their document is nobody's to make any more.
+    #[cfg(feature = "document")]
+    pub folds: Option<Vec<OpId>>,
+}
+
+impl Replica {
+    /// The checkpoints by who was an owner then, by all known ops; the newest last.
+    pub fn checkpoints(&self) -> impl DoubleEndedIterator<Item = OpId> + '_ {
+        let by_owner = |n: &&Node| self.judge.role_at(&self.judge.author(**n), **n) == Role::Owner;
+        self.checkpoints.iter().filter(by_owner).map(|n| OpId(*self.judge.id(*n)))
+    }
+
+    /// What the past of an op comes to by itself (Rule R44); none if the op is not known. It costs by that past.
+    pub fn sum_before(&self, id: &OpId) -> Option<Sum> {
+        let node = self.judge.node(&id.0)?;
+        Some(self.sum_under(self.judge.causal().deps(node)))
+    }
+
+    fn sum_under(&self, tops: &[Node]) -> Sum {
+        let outcome = self.judge.outcome_under(tops);
+        let counting = outcome.edits.iter().chain(&outcome.valid);
+        let ids: Vec<OpId> = counting.map(|n| OpId(*self.judge.id(*n))).collect();
+        Sum {
+            count: ids.len() as u64,
+            ops: root(ids),
+            roles: roles_digest(&outcome.roles),
+            #[cfg(feature = "document")]
+            folds: self.folds_under(tops, &outcome.edits),
+        }
+    }
+
+    /// Who said a checkpoint, and when by their clock, in Unix milliseconds.
+    pub fn checkpoint_by(&self, id: &OpId) -> Option<(DeviceId, u64)> {
+        let node = self.judge.node(&id.0)?;
+        Some((DeviceId(self.judge.author(node)), self.time_ms(node)))
+    }
+}
+
+#[cfg(feature = "document")]
+impl Replica {
+    fn folds_under(&self, tops: &[Node], edits: &[Node]) -> Option<Vec<OpId>> {
+        let lost = self.judge.causal().between(tops, &[]).into_iter().any(|n| self.sessions.is_lost(n));
+        (!lost).then(|| self.folds(edits.iter().copied()).collect())
+    }
+
+    /// What the next op of this device would have seen.
+    pub fn sum_now(&self) -> Sum {
+        self.sum_under(&self.tops())
+    }
+
+    /// What a checkpoint says of the document; none if it cannot be opened here.
+    pub fn said(&self, op: &Op) -> Option<Said> {
+        Said::decode(&self.open(op)?).ok()
+    }
+}
