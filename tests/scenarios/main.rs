@@ -64,6 +64,7 @@ mod window_editing;
 mod window_files;
 mod window_first_steps;
 mod window_flows;
+mod window_hostile;
 mod window_keyring;
 mod window_opening;
 mod window_package;
