@@ -51,7 +51,11 @@ fn canary() -> (String, Arc<AtomicUsize>) {
     let address = listener.local_addr().unwrap().to_string();
     let met = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&met);
-    std::thread::spawn(move || listener.incoming().for_each(|_| { counted.fetch_add(1, Ordering::SeqCst); }));
+    std::thread::spawn(move || {
+        listener.incoming().for_each(|_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+        })
+    });
     (address, met)
 }
 
