@@ -214,6 +214,7 @@ impl Store {
         place.create_file()?;
         let mut writer = place.connect()?;
         schema::refuse_newer(&writer)?;
+        disk::whole_pages(&writer, folder)?;
         disk::quick_check(&writer)?;
         schema::migrate(&mut writer, Some(folder))?;
         place.sync_folder()?;

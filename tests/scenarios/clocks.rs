@@ -120,8 +120,9 @@ fn run(case: &Case, library: &Path) {
     }
     for peer in [&mut ana, &mut ben] {
         peer.saved(&ws);
-        let online = peer.call("workspace.online", json!({"workspace": ws}))["online"].as_array().unwrap().len();
-        assert_eq!(online, 2, "{} sees both", peer.name);
+        let online =
+            |p: &mut Headless| p.call("workspace.online", json!({"workspace": ws}))["online"].as_array().unwrap().len();
+        peer.until("both are seen", |p| online(p) == 2);
     }
     // A restart by yet another clock changes nothing.
     let state = ben.state(&ws);

@@ -41,6 +41,11 @@ pub(crate) fn node_css(node: &str) -> String {
 
 pub(crate) async fn select(window: &Window, node: &str) {
     window.until("nobody drags", "!document.querySelector('.react-flow__node.dragging')").await;
+    // The view may still be on its way to what was just imported.
+    let place = format!("JSON.stringify(document.querySelector('{}')?.getBoundingClientRect())", node_css(node));
+    let still =
+        format!("(() => {{ const was = window.stoodAt; window.stoodAt = {place}; return was === window.stoodAt; }})()");
+    window.until("the step stands still", &still).await;
     window.click(&format!("{} .node__label", node_css(node))).await;
     window.until("it is selected", &format!("document.querySelector('{}.selected') !== null", node_css(node))).await;
 }

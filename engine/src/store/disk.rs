@@ -110,6 +110,19 @@ pub(super) fn quick_check(connection: &Connection) -> Result<(), StoreError> {
     Err(StoreError::Damaged { detail })
 }
 
+/// Refuses a database whose file ends within a page: a page that is not in use would pass every other check, and then fail to
+/// be read. With a WAL beside it, a write may have been cut short that the WAL still holds.
+pub(super) fn whole_pages(connection: &Connection, folder: &Path) -> Result<(), StoreError> {
+    let page: u32 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .map_err(|error| StoreError::Damaged { detail: error.to_string() })?;
+    let len = |suffix: &str| folder.join(format!("{DATABASE_FILE}{suffix}")).metadata().map_or(0, |file| file.len());
+    if len("").is_multiple_of(page.into()) || len("-wal") > 0 {
+        return Ok(());
+    }
+    Err(StoreError::Damaged { detail: format!("the file ends within a page of {page} bytes") })
+}
+
 /// Creates the data folder 0700 and takes rights of others away from an existing one.
 pub(super) fn prepare_folder(dir: &Path) -> Result<PathBuf, StoreError> {
     let mut builder = std::fs::DirBuilder::new();

@@ -75,6 +75,31 @@ fn compacting_gives_back_what_was_removed_and_keeps_the_rest() {
 }
 
 #[test]
+fn an_op_that_a_damaged_index_let_in_twice_stays_once_and_in_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), "test").unwrap();
+    store.commit_wait(Batch { writes: (0..3).map(op).collect() }).unwrap();
+    drop(store);
+    let raw = rusqlite::Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
+    raw.execute_batch(
+        "DROP INDEX op_by_id;
+         INSERT INTO op (workspace, id, bytes) SELECT workspace, id, bytes FROM op WHERE seq = 1;
+         CREATE INDEX op_by_id ON op (id, workspace);
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX op_by_id ON op (id, workspace)' WHERE name = 'op_by_id';",
+    )
+    .unwrap();
+    drop(raw);
+    let store = Store::open(dir.path(), "test").unwrap();
+    assert_eq!(log(&store, 0).len(), 4);
+    store.commit_wait(Batch::one(Write::Reindex)).unwrap();
+    assert_eq!(log(&store, 0), ["op 0 of 7", "op 1 of 7", "op 2 of 7"]);
+    store.commit_wait(Batch { writes: (0..4).map(op).collect() }).unwrap();
+    assert_eq!(log(&store, 0).len(), 4, "the index is unique again");
+    store.check().unwrap();
+}
+
+#[test]
 fn the_same_batch_twice_leaves_the_same_rows() {
     let store = Store::memory().unwrap();
     for _ in 0..2 {

@@ -286,7 +286,7 @@ fn transact(connection: &mut Connection, group: &[Job], rest: Option<&RestKey>) 
     for job in group {
         // A damaged id stands in its row but not in the indexes, which would keep the row from going.
         if job.batch.writes.iter().any(|write| matches!(write, Write::DropOp { .. })) {
-            transaction.execute_batch("REINDEX op")?;
+            reindex(&transaction)?;
         }
         for write in &job.batch.writes {
             apply(&transaction, write, rest)?;
@@ -303,7 +303,10 @@ fn apply(db: &Connection, write: &Write, rest: Option<&RestKey>) -> rusqlite::Re
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values).map(drop);
     match write {
         Write::Op { workspace, id, bytes } => append(db, workspace, id, bytes),
-        Write::Reindex => db.execute_batch("REINDEX op; DELETE FROM snapshot"),
+        Write::Reindex => {
+            reindex(db)?;
+            db.execute_batch("DELETE FROM snapshot")
+        }
         Write::DropOp { workspace, id } => {
             run("DELETE FROM op WHERE id = ?2 AND workspace = ?1", params![workspace, id])?;
             run("DELETE FROM snapshot WHERE workspace = ?1", params![workspace])
@@ -379,10 +382,25 @@ fn append(db: &Connection, workspace: &[u8; 32], id: &[u8; 32], bytes: &[u8]) ->
         )?
         .query_row(params![workspace, id], |row| row.get::<_, bool>(0))?;
     if !found {
-        db.execute_batch("REINDEX op")?;
+        reindex(db)?;
         insert.execute(params![workspace, id, bytes])?;
     }
     Ok(())
+}
+
+/// Makes the indexes of the log anew. Where a damaged one had hidden a row, the op may have been appended once more: the
+/// first stays, so that no op comes to stand behind one that builds on it.
+fn reindex(db: &Connection) -> rusqlite::Result<()> {
+    match db.execute_batch("REINDEX op") {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => db.execute_batch(
+            "DROP INDEX op_by_id;
+             DROP INDEX op_by_workspace;
+             DELETE FROM op WHERE seq NOT IN (SELECT min(seq) FROM op GROUP BY workspace, id);
+             CREATE UNIQUE INDEX op_by_id ON op (id, workspace);
+             CREATE INDEX op_by_workspace ON op (workspace);",
+        ),
+        done => done,
+    }
 }
 
 fn delete_workspace(db: &Connection, id: &[u8; 32]) -> rusqlite::Result<()> {
