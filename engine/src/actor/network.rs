@@ -54,6 +54,8 @@ struct Asked {
     /// Exchanges since one last changed anything, and how things stood after it.
     vain: u32,
     left: Option<Standing>,
+    /// Whether it has told its heads since it is connected: what is remembered of it is of before.
+    answered: bool,
 }
 
 impl Asked {
@@ -402,6 +404,9 @@ impl Actor {
         match (sent, response) {
             (Sent::Sync(workspace), Response::Sync { ops, heads, more }) => {
                 let before = self.standing(&workspace, &device);
+                if let Some(asked) = self.peers.get_mut(&device).and_then(|p| p.asked.get_mut(&workspace)) {
+                    asked.answered = true;
+                }
                 self.take_ops(&workspace, &ops);
                 let ahead = self.note_heads(&workspace, device, &heads);
                 if (more || ahead) && !ops.is_empty() {
@@ -679,6 +684,13 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// Whether every connected member has told its heads since it is connected.
+    pub(super) fn all_answered(&self, id: &WorkspaceId) -> bool {
+        let Some(room) = self.rooms.get(id) else { return false };
+        let mut members = self.peers.iter().filter(|(device, _)| room.space.replica.role(device) > Role::None);
+        members.all(|(_, peer)| peer.asked.get(id).is_some_and(|asked| asked.answered))
     }
 
     /// Whether another member is connected.

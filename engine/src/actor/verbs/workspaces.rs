@@ -315,7 +315,8 @@ impl Actor {
         let peers = self.shown_peers(id);
         let even = |p: &event::Peer| p.behind == 0 && !p.ahead;
         let waiting = self.room(id)?.space.replica.waiting();
-        let converged = if peers.is_empty() { Value::Null } else { json!(waiting == 0 && peers.iter().all(even)) };
+        let in_step = waiting == 0 && self.all_answered(id) && peers.iter().all(even);
+        let converged = if peers.is_empty() { Value::Null } else { json!(in_step) };
         let mut report = json!({"converged": converged, "peers": peers});
         let relays = self.mailboxes_json(id)["relays"].take();
         if relays.as_array().is_some_and(|relays| !relays.is_empty()) {
