@@ -8,7 +8,7 @@
 use super::Replica;
 use crate::causal::Node;
 use crate::checkpoint::{roles_digest, root};
-use crate::identity::{DeviceId, OpId};
+use crate::identity::OpId;
 use crate::judge::Role;
 #[cfg(feature = "document")]
 use crate::{checkpoint::Said, op::Op};
@@ -52,12 +52,6 @@ impl Replica {
             #[cfg(feature = "document")]
             folds: self.folds_under(tops, &outcome.edits),
         }
-    }
-
-    /// Who said a checkpoint, and when by their clock, in Unix milliseconds.
-    pub fn checkpoint_by(&self, id: &OpId) -> Option<(DeviceId, u64)> {
-        let node = self.judge.node(&id.0)?;
-        Some((DeviceId(self.judge.author(node)), self.time_ms(node)))
     }
 }
 
