@@ -4,7 +4,7 @@
 //! runtime. Calls go in by a bounded queue, events come out by a broadcast. Waiting is done here, never in the actor.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libp2p::Multiaddr;
@@ -53,6 +53,8 @@ pub struct Options {
 pub struct Engine {
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<Arc<Event>>,
+    /// What is told before anybody watches, until somebody does.
+    unheard: Arc<Mutex<Option<broadcast::Receiver<Arc<Event>>>>>,
     device: String,
     /// None without a network.
     prober: Option<Prober>,
@@ -66,7 +68,7 @@ impl Engine {
     pub async fn start(store: Store, key: DeviceKey, options: Options) -> Result<Self, ApiError> {
         let device = key.id().to_string();
         let (commands, queue) = mpsc::channel(MAX_COMMANDS);
-        let (events, _) = broadcast::channel(MAX_EVENTS_BEHIND);
+        let (events, unheard) = broadcast::channel(MAX_EVENTS_BEHIND);
         let prober = options.network.then(|| Prober::new(key.seed()));
         let net = if options.network {
             // How this device is to be reached is read before anything is sent. Another device's key opens nothing.
@@ -94,7 +96,7 @@ impl Engine {
             .spawn(move || run(store, key, options, net, queue, sender, ready))
             .map_err(|e| ApiError::new("engine_failed", e.to_string()))?;
         opened.await.map_err(|_| ApiError::new("engine_failed", "the engine stopped while it opened"))??;
-        Ok(Self { commands, events, device, prober })
+        Ok(Self { commands, events, unheard: Arc::new(Mutex::new(Some(unheard))), device, prober })
     }
 
     /// The device's id in hex.
@@ -105,6 +107,13 @@ impl Engine {
     /// Events from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.events.subscribe()
+    }
+
+    /// Events for who shows them to a person: to the first who asks all since the start, to others those from now on. What
+    /// becomes of a join that was left waiting is told as soon as a relay is reached, and only once.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<Event>> {
+        let unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        unheard.unwrap_or_else(|| self.subscribe())
     }
 
     /// Carries out a verb; see `docs/api.md`.

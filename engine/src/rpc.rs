@@ -43,7 +43,7 @@ pub const MAX_BATCH: usize = 256;
 /// How a connection behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manner {
-    /// Sends events from the beginning, without being asked by `events.watch`.
+    /// Sends events without being asked by `events.watch`, those since the start of the engine.
     pub events: bool,
     /// Goes on sending events when the input has ended.
     pub outlives_input: bool,
@@ -63,7 +63,7 @@ where
 {
     let mut lines = Lines::new(reader, MAX_LINE_BYTES);
     let mut answers: Answers<'_> = FuturesUnordered::new();
-    let mut events = manner.events.then(|| engine.subscribe());
+    let mut events = manner.events.then(|| engine.watch());
     let mut open = true;
     loop {
         tokio::select! {

@@ -21,9 +21,9 @@ pub(crate) enum WindowEvent {
     DeepLink { link: String },
 }
 
-/// Forwards events until the page or the engine is gone.
+/// Forwards events until the page or the engine is gone; to the first page also those that came before it.
 pub(crate) async fn forward(engine: &Engine, channel: &Channel<Value>) {
-    let mut events: Receiver<Arc<Event>> = engine.subscribe();
+    let mut events: Receiver<Arc<Event>> = engine.watch();
     loop {
         let event = match events.recv().await {
             Ok(event) if concerns_the_page(&event) => event,

@@ -76,3 +76,28 @@ async fn a_batch_is_answered_as_one() {
     assert_eq!(batch.len(), 3);
     assert_eq!(batch[2]["error"]["code"], -32_600);
 }
+
+/// What a relay says of a join that waits may come before the first line is read.
+#[tokio::test]
+async fn who_serves_a_person_tells_what_happened_before_it_could() {
+    let engine = engine().await;
+    engine.call("workspace.create", json!({"name": "early"})).await.unwrap();
+    let manner = Manner { events: true, outlives_input: false };
+    let first_event = async || {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let input = &b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"profile.show\"}\n"[..];
+        let serving = async { serve(&engine, BufReader::new(input), near, manner).await.unwrap() };
+        let reading = async {
+            let mut lines = BufReader::new(far).lines();
+            let mut first = None;
+            while let Some(line) = lines.next_line().await.unwrap() {
+                let message: Value = serde_json::from_str(&line).unwrap();
+                first = first.or(message["method"].as_str().map(str::to_owned));
+            }
+            first
+        };
+        tokio::join!(serving, reading).1
+    };
+    assert_eq!(first_event().await.as_deref(), Some("workspaces_changed"));
+    assert_eq!(first_event().await, None, "it is told once");
+}
