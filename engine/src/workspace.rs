@@ -177,7 +177,7 @@ impl Workspace {
     /// Before ops of a log are loaded: takes the keys out of them that they hold for this device.
     pub(crate) fn learn(&mut self, op: &Op) {
         if let Body::KeyShare(share) = &op.body {
-            self.replica.learn(share);
+            self.replica.learn(&op.author, share);
             self.locked_out |= self.replica.is_unlocked();
         }
     }

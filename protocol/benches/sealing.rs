@@ -97,7 +97,7 @@ fn rotation(c: &mut Criterion) {
             b.iter_batched(
                 || Replica::for_device(workspace, &member),
                 |mut other| {
-                    other.learn(content);
+                    other.learn(&share.author, content);
                     assert!(other.has_key(&content.key));
                 },
                 BatchSize::PerIteration,

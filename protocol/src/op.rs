@@ -203,7 +203,7 @@ pub struct Seal {
 }
 
 /// An epoch key under another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wrapped {
     /// The wrapped key.
     pub key: KeyId,

@@ -198,7 +198,7 @@ impl Mailbox {
                 }
                 let me = self.key.id();
                 let Some(room) = self.rooms.get_mut(&workspace) else { return };
-                match room.deposit(&me, invite, deposit) {
+                match room.deposit(&me, &from, invite, deposit) {
                     Ok(write) => {
                         let writes = vec![write];
                         room.owe(Owed::Deposit, ticket, &writes);

@@ -12,6 +12,7 @@ mod corruption;
 mod demo;
 mod devices;
 mod disk_full;
+mod false_answers;
 mod foreign_client;
 mod fuzz;
 mod garbage_engine;

@@ -26,11 +26,14 @@ use crate::workspace::role_name;
 const MAX_JOINS: usize = 64;
 /// Pause between attempts with those who are connected.
 const RETRY_MS: u64 = 2000;
+/// The same after somebody said that it let this device in: the log will tell whether that is so.
+const ADMITTED_RETRY_MS: u64 = 10_000;
 
 /// A join that is not through yet.
 pub(super) struct PendingJoin {
     link: Link,
     next_try: u64,
+    /// Somebody let this device in, by what it says.
     admitted: bool,
     /// An owner's device keeps the request: what others say who cannot help is no news.
     heard: bool,
@@ -47,6 +50,19 @@ impl PendingJoin {
         let redemption = Redemption::new(&workspace, &self.link.op.id, key, &self.link.key());
         let name = name.filter(|_| self.link.invite.approve).map(str::to_owned);
         (workspace, Request::Join { workspace, invite: self.link.op.bytes.clone(), redemption, name })
+    }
+
+    /// Whether a refusal by a device may be the last word: who made the link, who admits by it and, for a link by request,
+    /// a relay that the link names, which passes on what owners say. Anybody else may be asked, and may lie.
+    fn believes(&self, device: &DeviceId) -> bool {
+        let named = |relay: &Multiaddr| crate::net::device_at(relay).as_ref() == Some(device);
+        self.link.op.author == *device
+            || self.link.invite.attester == Some(*device)
+            || self.link.invite.approve && relays_in(&self.addresses()).iter().any(named)
+    }
+
+    fn addresses(&self) -> Vec<Multiaddr> {
+        self.link.addresses.iter().filter_map(|addr| addr.parse().ok()).collect()
     }
 
     /// Whether a device can admit by this link, or may know somebody who can.
@@ -129,15 +145,15 @@ impl Actor {
     }
 
     pub(super) fn tick_joins(&mut self, now: u64) {
-        let due = self.joins.iter_mut().filter(|j| j.next_try <= now && !j.admitted);
-        let mut requests = Vec::new();
+        let due = self.joins.iter_mut().filter(|j| j.next_try <= now);
+        let (mut requests, mut tried) = (Vec::new(), false);
         for join in due {
-            join.next_try = now + RETRY_MS;
+            tried = true;
+            join.next_try = now + if join.admitted { ADMITTED_RETRY_MS } else { RETRY_MS };
             let (workspace, request) = join.request(&self.key, Some(&self.profile.0));
             let asked = self.peers.keys().filter(|d| join.wants(d));
             requests.extend(asked.map(|d| (*d, workspace, request.clone())));
         }
-        let tried = self.joins.iter().any(|join| join.next_try == now + RETRY_MS);
         for (device, workspace, request) in requests {
             self.request_join(device, workspace, &request);
         }
@@ -149,7 +165,7 @@ impl Actor {
     /// What is asked of relays for the joins that are under way: the workspace, whether a relay's answer is one to the join
     /// and not only to its being shown, the request.
     pub(super) fn pending_redemptions(&self) -> Vec<(WorkspaceId, impl Fn(&DeviceId) -> bool + use<>, Request)> {
-        let pending = self.joins.iter().filter(|join| !join.admitted).map(|join| {
+        let pending = self.joins.iter().map(|join| {
             let (workspace, request) = join.request(&self.key, None);
             let (attester, approve) = (join.link.invite.attester, join.link.invite.approve);
             (workspace, move |relay: &DeviceId| approve || attester == Some(*relay), request)
@@ -165,11 +181,12 @@ impl Actor {
         self.tick_joins(now);
     }
 
-    /// The attester said yes: what is left is to fetch the history.
+    /// Somebody who may said yes: what is left is to fetch the history, which shows whether it is so.
     pub(super) fn on_join_admitted(&mut self, id: WorkspaceId, device: DeviceId, deposit: Option<Deposit>) {
+        let now = self.now();
         let Some(join) = self.joins.iter_mut().find(|j| j.link.workspace() == id) else { return };
-        join.admitted = true;
-        let addrs: Vec<Multiaddr> = join.link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
+        (join.admitted, join.next_try) = (true, now + ADMITTED_RETRY_MS);
+        let addrs = join.addresses();
         let key = deposit.and_then(|deposit| {
             let of_link = join.link.key();
             let seal = Seal { device: of_link.id(), bytes: deposit.seal };
@@ -186,19 +203,31 @@ impl Actor {
         self.sync_with(&id, device);
     }
 
-    pub(super) fn on_join_refused(&mut self, id: WorkspaceId, refusal: Refusal) {
-        let Some(at) = self.joins.iter().position(|j| j.link.workspace() == id && !j.admitted) else { return };
-        self.joins[at].heard |= refusal == Refusal::AwaitsApproval;
-        if self.joins[at].heard && refusal != Refusal::AwaitsApproval && !refusal.is_final() {
+    pub(super) fn on_join_refused(&mut self, id: WorkspaceId, device: DeviceId, refusal: Refusal) {
+        let Some(at) = self.joins.iter().position(|j| j.link.workspace() == id) else { return };
+        let join = &mut self.joins[at];
+        // Who was a member once knows owners by its own log.
+        let owner = self.rooms.get(&id).is_some_and(|room| room.space.replica.role(&device) == Role::Owner);
+        let ends = refusal.is_final() && (owner || join.believes(&device));
+        join.heard |= refusal == Refusal::AwaitsApproval;
+        if !ends && (join.admitted || join.heard && refusal != Refusal::AwaitsApproval) {
             return;
         }
+        let refusal = if refusal.is_final() && !ends { Refusal::NotAttester } else { refusal };
         let (workspace, code, message) = (id.to_string(), refusal.code().to_owned(), refusal_words(refusal).to_owned());
-        if !refusal.is_final() {
+        if !ends {
             return self.goes_on_waiting(id, &code, &message);
         }
         let join = self.joins.remove(at);
         self.forget_join(&join.link);
         self.waiting.remove(&id);
+        // Somebody may have said before that it let this device in, and had nothing to show for it.
+        let empty = |room: &super::Room| room.row.state == WorkspaceState::Pending && room.space.replica.is_empty();
+        if self.rooms.get(&id).is_some_and(empty)
+            && let Err(error) = self.forget_workspace(&id)
+        {
+            tracing::warn!(%error, "a workspace that could not be joined is still listed");
+        }
         self.tell(Event::JoinFailed { workspace, code, message });
         self.tell(Event::WorkspacesChanged {});
     }
@@ -236,8 +265,7 @@ impl Actor {
         }
         for join in done {
             self.forget_join(&join.link);
-            let addrs: Vec<Multiaddr> = join.link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
-            self.keep_relays(relays_in(&addrs));
+            self.keep_relays(relays_in(&join.addresses()));
         }
         // A key that came beside the log is sealed to this device, to be found again after a restart.
         self.tend_keys(id, true);

@@ -270,7 +270,7 @@ impl Actor {
         let now = self.now();
         let response = response.map(|response| self.heed_removal(&id, response));
         match step {
-            Step::Knock => return self.on_knocked(id, response),
+            Step::Knock => return self.on_knocked(relay, id, response),
             Step::Lookup => return self.on_found(response),
             Step::Asked => return self.on_asked_there(id, response),
             Step::Deposit(invite) => {
@@ -459,9 +459,9 @@ impl Actor {
     }
 
     /// What a relay says of an invitation by which somebody else admits matters only if it is final.
-    fn on_knocked(&mut self, id: WorkspaceId, response: Option<Response>) {
+    fn on_knocked(&mut self, relay: DeviceId, id: WorkspaceId, response: Option<Response>) {
         match response {
-            Some(Response::Refused(why)) if why.is_final() => self.on_join_refused(id, why),
+            Some(Response::Refused(why)) if why.is_final() => self.on_join_refused(id, relay, why),
             Some(Response::Refused(why)) => tracing::debug!(code = why.code(), "an invitation was shown"),
             _ => {}
         }

@@ -436,7 +436,7 @@ impl Actor {
             (Sent::Join(workspace), Response::Admitted { deposit }) => {
                 self.on_join_admitted(workspace, device, deposit)
             }
-            (Sent::Join(workspace), Response::Refused(refusal)) => self.on_join_refused(workspace, refusal),
+            (Sent::Join(workspace), Response::Refused(refusal)) => self.on_join_refused(workspace, device, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember | Refusal::Removed))
                 if self.show_recovery(&workspace, device) => {}
             (Sent::Device(workspace), Response::Admitted { .. }) => self.on_device_added(workspace, device),

@@ -4,7 +4,7 @@
 //! seals it to the asker once more. So a bad seal, or a share that was lost, is mended without anybody's help.
 //! Deliberately absent: which key is sealed under (`protocol::replica`), and the ciphers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use omniscope_protocol::identity::{DeviceId, KeyId, WorkspaceId};
 use omniscope_protocol::judge::Role;
@@ -21,8 +21,9 @@ const KEYS_SPREAD_MS: u64 = 1500;
 /// The first wait for a missing key; it doubles up to the last one.
 const ASK_AFTER_MS: u64 = 2000;
 const MAX_ASK_AFTER_MS: u64 = 60_000;
-/// Keys that were sealed again to members who asked, in one workspace since the start; beyond it nobody is answered.
-const MAX_GIVEN: usize = 4096;
+/// Keys that were sealed again to the devices of one person who asked, in one workspace since the start; beyond it they
+/// are not answered. One key that everybody was given leads to all before it.
+const MAX_GIVEN: usize = 256;
 
 /// What is due in one workspace.
 #[derive(Debug, Default)]
@@ -33,8 +34,8 @@ pub(super) struct Secrecy {
     ask_due: Option<u64>,
     /// How often it was asked for.
     asked: u32,
-    /// What was sealed again to whom.
-    given: BTreeSet<(DeviceId, KeyId)>,
+    /// What was sealed again to whom, by person.
+    given: BTreeMap<DeviceId, BTreeSet<(DeviceId, KeyId)>>,
 }
 
 impl Secrecy {
@@ -103,10 +104,10 @@ impl Actor {
         let Room { space, secrecy, .. } = room;
         let pause = ASK_AFTER_MS.checked_shl(secrecy.asked).unwrap_or(u64::MAX).min(MAX_ASK_AFTER_MS);
         secrecy.ask_due = Some(now + pause);
-        let keys = space.replica.shut_keys().iter().take(MAX_KEYS).copied().collect();
         let members = self.peers.keys().filter(|d| space.replica.role(d) > Role::None);
         let members: Vec<DeviceId> = members.copied().collect();
         let Some(turn) = (secrecy.asked as usize).checked_rem(members.len()) else { return };
+        let keys = asked_for(space.replica.shut_keys(), secrecy.asked as usize / members.len());
         secrecy.asked = secrecy.asked.saturating_add(1);
         self.request(members[turn], Sent::Keys, &Request::Keys { workspace: *id, keys });
     }
@@ -119,7 +120,8 @@ impl Actor {
         let Some(room) = self.rooms.get_mut(&id) else { return Response::Refused(Refusal::UnknownWorkspace) };
         let Room { space, secrecy, .. } = room;
         let mut wanted: Vec<KeyId> = keys.iter().filter(|key| space.replica.has_key(key)).copied().collect();
-        wanted.retain(|key| secrecy.given.len() < MAX_GIVEN && secrecy.given.insert((device, *key)));
+        let given = secrecy.given.entry(space.replica.person_of(&device)).or_default();
+        wanted.retain(|key| given.len() < MAX_GIVEN && given.insert((device, *key)));
         let shared = wanted.iter().try_for_each(|key| {
             self.with(&id, |space, store, own, effects| space.share_again(key, &device, store, own, effects))
         });
@@ -127,5 +129,26 @@ impl Actor {
             tracing::debug!(%error, "a key was not sealed again");
         }
         Response::Receipt { heads: self.rooms[&id].space.replica.committed_heads() }
+    }
+}
+
+/// What is asked for after all members were asked `rounds` times: in turn, for ops may name keys that nobody has.
+fn asked_for(shut: &BTreeSet<KeyId>, rounds: usize) -> Vec<KeyId> {
+    let from = rounds.wrapping_mul(MAX_KEYS).checked_rem(shut.len()).unwrap_or(0);
+    shut.iter().cycle().skip(from).take(MAX_KEYS.min(shut.len())).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_nobody_has_do_not_keep_others_from_being_asked_for() {
+        let shut: BTreeSet<KeyId> = (0..200).map(|n| KeyId([n; 32])).collect();
+        let rounds: Vec<Vec<KeyId>> = (0..4).map(|rounds| asked_for(&shut, rounds)).collect();
+        assert!(rounds.iter().all(|keys| keys.len() == MAX_KEYS));
+        assert_eq!(rounds.concat().into_iter().collect::<BTreeSet<_>>(), shut);
+        assert_eq!(asked_for(&shut.into_iter().take(3).collect(), 7).len(), 3);
+        assert_eq!(asked_for(&BTreeSet::new(), 7), []);
     }
 }

@@ -185,7 +185,7 @@ impl Replica {
     /// Signs a share that seals one key to a member once more: a seal that it was given may have been bad.
     ///
     /// # Errors
-    /// As `author`; `NoKey` if the key is not known here or `to` is no member.
+    /// As `author`; `NoKey` if the key is not known here, `to` is no member, or this device has sealed to too many.
     pub fn share_again(
         &mut self,
         key: &DeviceKey,
@@ -195,7 +195,7 @@ impl Replica {
         now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<(), AuthorError> {
-        if self.role(to) == Role::None {
+        if self.role(to) == Role::None || self.keys.is_spent(&key.id()) {
             return Err(AuthorError::NoKey);
         }
         // The session may have to open first, and each op has its own entropy.

@@ -128,7 +128,7 @@ impl Replica {
     /// Notes what an op of the log says about keys. True if a key became known by it.
     pub(super) fn note_keys(&mut self, op: &Op, node: Node) -> bool {
         match &op.body {
-            Body::KeyShare(share) => self.keys.note(op, share, node),
+            Body::KeyShare(share) => self.keys.note(op, share, node, &self.judge),
             Body::Deposit { invite, key } => {
                 self.keys.note_deposit(*key, *invite, node);
                 false

@@ -7,6 +7,9 @@
 //! still be opened. Where no key is left, an editor begins an epoch; members who lack the key are sealed to, and keys
 //! that it does not lead to yet are wrapped under it, so that a newcomer reads all history from one seal.
 //!
+//! What others say of keys takes bounded room: of whoever seals to very many ([`MAX_SEALED_BY`]) it is not remembered to
+//! whom, and no more older keys are taken from anybody than [`MAX_WRAPPED_BY`].
+//!
 //! Deliberately absent: signing and placing the shares (`authoring`), the ciphers (`sealing`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,18 +20,38 @@ use crate::judge::{Judge, Role};
 use crate::op::{KeyShare, MAX_SEALS, MAX_WRAPPED, Op, Seal, Sealed, Wrapped};
 use crate::sealing::EpochKey;
 
+/// Seals of one device in a whole log that are remembered: a new key for 1,000 members, a thousand times.
+pub(super) const MAX_SEALED_BY: usize = 1 << 20;
+/// Older keys that are taken in from the shares of one device; what it wraps beyond has to be asked of others.
+pub(super) const MAX_WRAPPED_BY: usize = 1 << 16;
+
+/// A share that names a key.
+#[derive(Debug)]
+struct Given {
+    at: Node,
+    /// Who it is sealed to; none where its author sealed to too many to remember: it may be anybody.
+    to: Option<Box<[DeviceId]>>,
+}
+
+/// What one device has shared.
+#[derive(Debug, Default)]
+struct Spent {
+    seals: usize,
+    wrapped: usize,
+}
+
 /// What is known of one key.
 #[derive(Debug, Default)]
 struct Epoch {
     secret: Option<EpochKey>,
-    /// Every share that names it: where it stands, and who it is sealed to.
-    shares: Vec<(Node, Vec<DeviceId>)>,
+    /// Every share that names it.
+    shares: Vec<Given>,
     /// The invites for which it lies at their attesters, by the ops that say so.
     deposits: Vec<(Node, OpId)>,
     /// Keys that it was proven to lead to.
     leads_to: BTreeSet<KeyId>,
     /// Keys that it is said to wrap, until it is known itself.
-    unproven: Vec<Wrapped>,
+    unproven: BTreeSet<Wrapped>,
 }
 
 /// What has to be shared before something can be sealed.
@@ -48,6 +71,7 @@ pub(super) struct Keys {
     /// Who opens seals here; nobody on a device that only looks on.
     devices: Vec<DeviceKey>,
     epochs: BTreeMap<KeyId, Epoch>,
+    spent: BTreeMap<DeviceId, Spent>,
     care: Option<Care>,
 }
 
@@ -69,10 +93,14 @@ impl Keys {
         }
     }
 
-    /// Opens what a share holds for this device, wherever it stands. True if a key became known.
-    pub(super) fn learn(&mut self, workspace: &WorkspaceId, share: &KeyShare) -> bool {
+    /// Opens what a share of `author` holds for this device, wherever it stands. True if a key became known.
+    pub(super) fn learn(&mut self, workspace: &WorkspaceId, author: &DeviceId, share: &KeyShare) -> bool {
         let epoch = self.epochs.entry(share.key).or_default();
-        epoch.unproven.extend_from_slice(&share.older);
+        let spent = self.spent.entry(*author).or_default();
+        let new = share.older.iter().filter(|older| !epoch.leads_to.contains(&older.key));
+        for older in new.take(MAX_WRAPPED_BY - spent.wrapped) {
+            spent.wrapped += usize::from(epoch.unproven.insert(*older));
+        }
         let known = epoch.secret.is_some();
         if !known {
             epoch.secret = self.devices.iter().find_map(|device| {
@@ -91,7 +119,7 @@ impl Keys {
     /// Where the log speaks of keys: shares and deposits, ascending.
     pub(super) fn places(&self) -> BTreeSet<Node> {
         let of = |epoch: &Epoch| {
-            let shares = epoch.shares.iter().map(|(node, _)| *node);
+            let shares = epoch.shares.iter().map(|given| given.at);
             shares.chain(epoch.deposits.iter().map(|(node, _)| *node)).collect::<Vec<_>>()
         };
         self.epochs.values().flat_map(of).collect()
@@ -125,12 +153,32 @@ impl Keys {
     }
 
     /// Notes a share that is in the log now. True if a key became known by it.
-    pub(super) fn note(&mut self, op: &Op, share: &KeyShare, node: Node) -> bool {
-        let learned = self.learn(&op.workspace(), share);
-        let recipients = share.seals.iter().map(|s| s.device).collect();
-        self.epochs.entry(share.key).or_default().shares.push((node, recipients));
+    pub(super) fn note(&mut self, op: &Op, share: &KeyShare, node: Node, judge: &Judge) -> bool {
+        let learned = self.learn(&op.workspace(), &op.author, share);
+        let spent = self.spent.entry(op.author).or_default();
+        let before = spent.seals;
+        spent.seals += share.seals.len();
+        let within = spent.seals <= MAX_SEALED_BY;
+        let to = within.then(|| share.seals.iter().map(|s| s.device).collect());
+        self.epochs.entry(share.key).or_default().shares.push(Given { at: node, to });
+        if before <= MAX_SEALED_BY && !within {
+            let of_author = |given: &&mut Given| judge.author(given.at) == op.author.0;
+            self.epochs.values_mut().flat_map(|e| &mut e.shares).filter(of_author).for_each(|given| given.to = None);
+        }
         self.care = None;
         learned
+    }
+
+    /// Seals and wrapped keys that are held in memory.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        let seals = self.epochs.values().flat_map(|e| &e.shares).filter_map(|given| given.to.as_ref());
+        (seals.map(|to| to.len()).sum(), self.epochs.values().map(|e| e.unproven.len()).sum())
+    }
+
+    /// Whether a device has sealed to so many that what it shares is of no use any more.
+    pub(super) fn is_spent(&self, device: &DeviceId) -> bool {
+        self.spent.get(device).is_some_and(|spent| spent.seals + MAX_SEALS > MAX_SEALED_BY)
     }
 
     /// Notes that a key lies at the attester of an invite.
@@ -191,25 +239,18 @@ impl Keys {
 
     /// Who was given a key.
     pub(super) fn holders(&self, key: &KeyId, judge: &Judge) -> Option<BTreeSet<DeviceId>> {
-        self.epochs.get(key)?.holders(judge).map(|(_, holders)| holders)
+        let epoch = self.epochs.get(key)?;
+        epoch.depth(judge).map(|_| epoch.holders(judge))
     }
 
     /// Looks at everything anew.
     pub(super) fn look(&self, judge: &Judge) -> Care {
         let members: BTreeSet<DeviceId> = judge.members().iter().map(|m| DeviceId(m.author)).collect();
-        let mut best: Option<(u32, KeyId, BTreeSet<DeviceId>)> = None;
-        for (id, epoch) in &self.epochs {
-            if epoch.secret.is_none() {
-                continue;
-            }
-            let Some((depth, holders)) = epoch.holders(judge) else { continue };
-            let deeper = best.as_ref().is_none_or(|(d, k, _)| (*d, *k) < (depth, *id));
-            if deeper && holders.is_subset(&members) && epoch.deposits_are_safe(judge) {
-                best = Some((depth, *id, holders));
-            }
-        }
-        let current = best.as_ref().map(|(_, id, _)| *id);
-        let holders = best.map(|(_, _, holders)| holders).unwrap_or_default();
+        let known = self.epochs.iter().filter(|(_, epoch)| epoch.secret.is_some());
+        let mut named: Vec<(u32, KeyId)> = known.filter_map(|(id, epoch)| Some((epoch.depth(judge)?, *id))).collect();
+        named.sort_unstable_by(|a, b| b.cmp(a));
+        let current = named.into_iter().map(|(_, id)| id).find(|id| self.epochs[id].is_safe(judge, &members));
+        let holders = current.map(|id| self.epochs[&id].holders(judge)).unwrap_or_default();
         Care {
             current,
             lacking: members.difference(&holders).filter(|d| d.agreement_key().is_some()).copied().collect(),
@@ -222,7 +263,7 @@ impl Keys {
         let mut reached = BTreeSet::new();
         self.reach(&mut reached, current);
         let known = self.epochs.iter().filter(|(_, e)| e.secret.is_some());
-        let mut known: Vec<_> = known.map(|(id, e)| (e.shares.first().map(|(node, _)| *node), *id)).collect();
+        let mut known: Vec<_> = known.map(|(id, e)| (e.shares.first().map(|given| given.at), *id)).collect();
         known.sort_unstable_by(|a, b| b.cmp(a));
         let mut astray = Vec::new();
         for (_, id) in known {
@@ -256,7 +297,7 @@ impl Keys {
         afresh: bool,
     ) -> Option<Due> {
         let mut care = self.care(judge).clone();
-        if judge.role(&me.0) == Role::None {
+        if judge.role(&me.0) == Role::None || self.is_spent(me) {
             return None;
         }
         let current = care.current.filter(|_| !afresh).and_then(|id| self.epochs.get(&id)?.secret.clone());
@@ -300,23 +341,32 @@ impl Epoch {
         })
     }
 
-    /// How deep an editor named the key first, and who holds it by all shares that count; none if no editor named it.
-    fn holders(&self, judge: &Judge) -> Option<(u32, BTreeSet<DeviceId>)> {
-        let mut holders = BTreeSet::new();
-        let mut depth = None;
-        for (node, recipients) in &self.shares {
-            let author = judge.author(*node);
-            let role = judge.role_at(&author, *node);
-            if role == Role::None {
-                continue;
-            }
-            if role >= Role::Editor {
-                let here = judge.causal().depth(*node);
-                depth = Some(depth.map_or(here, |d: u32| d.min(here)));
-            }
-            holders.insert(DeviceId(author));
-            holders.extend(recipients.iter().copied());
-        }
-        depth.map(|depth| (depth, holders))
+    /// Shares that count, with their authors and the roles that these had there.
+    fn counted<'a>(&'a self, judge: &'a Judge) -> impl Iterator<Item = (&'a Given, DeviceId, Role)> {
+        let shares = self.shares.iter().map(move |given| {
+            let author = judge.author(given.at);
+            (given, DeviceId(author), judge.role_at(&author, given.at))
+        });
+        shares.filter(|(_, _, role)| *role > Role::None)
+    }
+
+    /// How deep an editor named the key first; none if no editor did.
+    fn depth(&self, judge: &Judge) -> Option<u32> {
+        let named = self.counted(judge).filter(|(_, _, role)| *role >= Role::Editor);
+        named.map(|(given, _, _)| judge.causal().depth(given.at)).min()
+    }
+
+    /// Who holds it by all shares that count, as far as it is remembered.
+    fn holders(&self, judge: &Judge) -> BTreeSet<DeviceId> {
+        let held = self.counted(judge);
+        held.flat_map(|(given, author, _)| given.to.iter().flatten().copied().chain([author])).collect()
+    }
+
+    /// Whether members hold it and nobody else.
+    fn is_safe(&self, judge: &Judge, members: &BTreeSet<DeviceId>) -> bool {
+        let by_members = |to: &[DeviceId]| to.iter().all(|device| members.contains(device));
+        let mut held = self.counted(judge);
+        held.all(|(given, author, _)| members.contains(&author) && given.to.as_deref().is_some_and(by_members))
+            && self.deposits_are_safe(judge)
     }
 }

@@ -40,8 +40,8 @@ impl Replica {
     }
 
     /// Takes the keys out of a share before its place in the log comes: what a log holds can be opened as it is loaded.
-    pub fn learn(&mut self, share: &KeyShare) {
-        self.keys.learn(&self.workspace, share);
+    pub fn learn(&mut self, author: &DeviceId, share: &KeyShare) {
+        self.keys.learn(&self.workspace, author, share);
     }
 
     /// Opens from now on what is sealed to another key of the same person, too: one that was kept for recovery.

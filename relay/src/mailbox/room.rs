@@ -141,8 +141,18 @@ impl Room {
         (answer, writes, membership)
     }
 
-    /// Keeps a sealed key for whoever redeems an invite that names this relay as its attester and is still open.
-    pub(super) fn deposit(&mut self, me: &DeviceId, invite: OpId, deposit: Deposit) -> Result<Write, Refusal> {
+    /// Keeps a sealed key for whoever redeems an invite that names this relay as its attester and is still open; from an
+    /// owner, for others could put one there that opens nothing.
+    pub(super) fn deposit(
+        &mut self,
+        me: &DeviceId,
+        from: &DeviceId,
+        invite: OpId,
+        deposit: Deposit,
+    ) -> Result<Write, Refusal> {
+        if self.replica.judge().live_cap(&from.0).is_none() {
+            return Err(Refusal::NotMember);
+        }
         let of_mine = self.replica.invites().get(&invite).is_some_and(|i| i.attester == Some(*me));
         if !of_mine || !self.is_open(&invite) {
             return Err(Refusal::NotAttester);

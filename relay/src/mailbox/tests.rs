@@ -194,3 +194,32 @@ fn of_a_closed_workspace_members_are_told_and_nothing_sealed_is_kept_or_taken() 
 fn heads(op: &Arc<[u8]>) -> Vec<OpId> {
     vec![OpId(*blake3::hash(op).as_bytes())]
 }
+
+#[test]
+fn a_key_for_a_link_is_taken_from_owners_only() {
+    use omniscope_protocol::identity::KeyId;
+    use omniscope_protocol::op::Invite;
+    use omniscope_protocol::wire::Deposit;
+    let mut stage = Stage::new(MailboxLimits::default());
+    stage.register(ANA, b"sesame");
+    let invite = Body::Invite(Invite {
+        role: Role::Viewer,
+        cap: genesis().id,
+        max_uses: Some(1),
+        attester: Some(key(100).id()),
+        expires: None,
+        key: key(50).id(),
+        bound_to: None,
+        approve: false,
+    });
+    let made = ops(vec![set_role(BEN, Role::Editor), invite]);
+    assert!(matches!(stage.push(&made), Response::Receipt { .. }));
+    let (workspace, invite) = (genesis().workspace(), heads(&made[2])[0]);
+    let mut lay = |from: u8, n: u8| {
+        let deposit = Deposit { key: KeyId([n; 32]), seal: [n; 80] };
+        stage.answer(from, Request::Deposit { workspace, invite, deposit }, true)
+    };
+    assert_eq!(lay(BEN, 1), refused(Refusal::NotMember));
+    assert!(matches!(lay(ANA, 2), Response::Receipt { .. }));
+    assert_eq!(lay(BEN, 3), refused(Refusal::NotMember), "what lies there stays");
+}

@@ -139,13 +139,18 @@ impl Actor {
             return Err(ApiError::new("not_confirmed", message));
         }
         self.give_up_joins(&id);
-        self.leave_presence(&id);
-        self.command(NetCommand::Unsubscribe(Topic(omniscope_protocol::wire::topic(&id))));
-        self.rooms.remove(&id);
-        self.documents.retain(|_, w| *w != id);
-        self.store.commit_wait(Batch::one(Write::DeleteWorkspace(id.0))).map_err(store_error)?;
+        self.forget_workspace(&id)?;
         self.tell(Event::WorkspacesChanged {});
         Ok(json!({"removed": id.to_string()}))
+    }
+
+    /// Removes a workspace from this computer; others hear nothing of it.
+    pub(in crate::actor) fn forget_workspace(&mut self, id: &WorkspaceId) -> Result<(), ApiError> {
+        self.leave_presence(id);
+        self.command(NetCommand::Unsubscribe(Topic(omniscope_protocol::wire::topic(id))));
+        self.rooms.remove(id);
+        self.documents.retain(|_, w| w != id);
+        self.store.commit_wait(Batch::one(Write::DeleteWorkspace(id.0))).map(|_| ()).map_err(store_error)
     }
 
     fn leave(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {

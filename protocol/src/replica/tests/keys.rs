@@ -3,6 +3,8 @@
 use super::*;
 use crate::identity::KeyId;
 use crate::invitation::Redemption;
+use crate::op::{MAX_SEALS, MAX_WRAPPED};
+use crate::replica::keys::{MAX_SEALED_BY, MAX_WRAPPED_BY};
 
 impl Peer {
     /// Reads the log once more after keys came in late, as a driver does.
@@ -291,4 +293,65 @@ fn only_an_owner_can_say_that_a_key_lies_at_a_link() {
     assert_eq!((alice.replica.epoch(), bob.replica.epoch()), (Some(epoch), Some(epoch)));
     alice.say(Body::Deposit { invite: OpId([3; 32]), key: epoch });
     assert_eq!(alice.replica.epoch(), None, "it lies at a link that is none");
+}
+
+#[test]
+fn of_whoever_seals_to_very_many_it_is_forgotten_to_whom_and_such_keys_are_used_no_more() {
+    let (mut alice, mut bob) = alice_and_bob();
+    alice.edit("before");
+    bob.hear(&alice);
+    let (key, workspace) = (bob.replica.epoch_key().unwrap(), bob.replica.workspace());
+    let seal = key.seal_to(&workspace, &id(ALICE), &[6; 32]).unwrap();
+    let mut share = KeyShare { key: key.id(), seals: vec![seal], older: Vec::new() };
+    let said = bob.say(Body::KeyShare(share.clone()));
+    alice.hear(&bob);
+    let (op, node) = (alice.op(&said), alice.replica.judge.node(&said.0).unwrap());
+    share.seals = vec![seal; MAX_SEALS];
+    let say_again = |alice: &mut Peer, times: usize| {
+        for _ in 0..times {
+            alice.replica.keys.note(&op, &share, node, &alice.replica.judge);
+        }
+    };
+    say_again(&mut alice, MAX_SEALED_BY / MAX_SEALS - 1);
+    assert_eq!(alice.replica.epoch(), Some(key.id()), "all of it was sealed to a member");
+    assert!(alice.replica.keys.held().0 > MAX_SEALED_BY - MAX_SEALS);
+    say_again(&mut alice, 2);
+    assert!(alice.replica.keys.held().0 < MAX_SEALS, "what others sealed is remembered");
+    let next = alice.edit("next");
+    let epoch = alice.key_of(&next);
+    assert_ne!(epoch, key.id(), "to whom it was sealed is not known");
+    say_again(&mut alice, 1);
+    assert_eq!(alice.replica.epoch(), Some(epoch));
+    assert!(alice.replica.keys.is_spent(&id(BOB)) && !alice.replica.keys.is_spent(&id(ALICE)));
+}
+
+#[test]
+fn older_keys_that_a_member_claims_to_wrap_are_bounded() {
+    let (mut alice, mut bob) = alice_and_bob();
+    let said = bob.say(Body::Join);
+    alice.hear(&bob);
+    let said = alice.op(&said);
+    let node = alice.replica.judge.node(&said.id.0).unwrap();
+    let wrapped = |n: usize| {
+        let mut wrapped = EpochKey::new([1; 32]).wrap(&EpochKey::new([2; 32]));
+        wrapped.bytes[..8].copy_from_slice(&n.to_le_bytes());
+        wrapped
+    };
+    let before = alice.replica.keys.held().1;
+    for first in (0..MAX_WRAPPED_BY + 1000).step_by(MAX_WRAPPED) {
+        let older = (first..first + MAX_WRAPPED).map(wrapped).collect();
+        let share = KeyShare { key: EpochKey::new([3; 32]).id(), seals: Vec::new(), older };
+        for _ in 0..2 {
+            alice.replica.keys.note(&said, &share, node, &alice.replica.judge);
+        }
+    }
+    assert_eq!(alice.replica.keys.held().1, before + MAX_WRAPPED_BY);
+    // What others wrap is taken in all the same.
+    alice.grant(CARA, Role::Viewer);
+    let first = alice.edit("a");
+    alice.grant(BOB, Role::None);
+    alice.edit("b");
+    let mut cara = Peer::beside(CARA, &alice);
+    cara.reopen();
+    assert!(cara.can_read(&first));
 }
