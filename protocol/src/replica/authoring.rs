@@ -12,7 +12,7 @@ use super::opening::write_profile;
 use super::{AuthorError, Output, Replica};
 use crate::causal::Node;
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
-use crate::judge::Role;
+use crate::judge::{Judge, Role};
 use crate::op::{Body, Checkpoint, Draft, KeyShare, MAX_DEPS, Op, Part, SessionId, client_id, place, sealed_kind};
 use crate::sealing::EpochKey;
 
@@ -213,8 +213,12 @@ impl Replica {
         now_ms: u64,
         out: &mut Vec<Output>,
     ) -> Result<(), AuthorError> {
+        if !afresh && self.keys_in_order() {
+            return Ok(());
+        }
         let me = key.id();
-        while let Some(due) = self.keys.due(&self.judge, &self.workspace, &me, session.entropy(), afresh) {
+        let role = self.role_ahead(key, session, now_ms, out)?;
+        while let Some(due) = self.keys.due(&self.judge, &self.workspace, (&me, role), session.entropy(), afresh) {
             let nothing_new = due.share.seals.is_empty() && due.share.older.is_empty();
             if nothing_new {
                 break;
@@ -222,8 +226,32 @@ impl Replica {
             self.keys.keep(due.key);
             self.append(key, session, Body::KeyShare(due.share), now_ms, out)?;
             afresh = false;
+            if self.epoch_key().is_none() {
+                // It counts for less than it should, and so would another.
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// The role that a share of this device will have where it stands. It may be less than its role now: what gave it more
+    /// may rest on ops that no op of its own may name.
+    fn role_ahead(
+        &mut self,
+        key: &DeviceKey,
+        session: &mut LocalSession,
+        now_ms: u64,
+        out: &mut Vec<Output>,
+    ) -> Result<Role, AuthorError> {
+        let me = key.id();
+        let tip = |session: &LocalSession, judge: &Judge| session.tip.and_then(|(id, _)| judge.node(&id.0));
+        let role_at = |judge: &Judge, at: Option<Node>| at.map_or(Role::None, |at| judge.role_at(&me.0, at));
+        let at = tip(session, &self.judge);
+        let now = self.role(&me);
+        if role_at(&self.judge, at) < now && self.tops() != at.into_iter().collect::<Vec<_>>() {
+            self.append(key, session, Body::Join, now_ms, out)?;
+        }
+        Ok(role_at(&self.judge, tip(session, &self.judge)).min(now))
     }
 
     /// What only takes rights away is safe without having read everything, and is how members who abuse version

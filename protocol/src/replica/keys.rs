@@ -285,26 +285,26 @@ impl Keys {
         added
     }
 
-    /// The next share that `me` has to sign so that everybody can read what is sealed; none if there is nothing to
+    /// The next share that `me`, with the role that its next op will have, has to sign so that everybody can read what is sealed; none if there is nothing to
     /// share, or nothing that `me` may. `entropy` must be secret and used for one share only; `afresh` begins an epoch
     /// even though the current one would do.
     pub(super) fn due(
         &mut self,
         judge: &Judge,
         workspace: &WorkspaceId,
-        me: &DeviceId,
+        (me, role): (&DeviceId, Role),
         entropy: [u8; 32],
         afresh: bool,
     ) -> Option<Due> {
         let mut care = self.care(judge).clone();
-        if judge.role(&me.0) == Role::None || self.is_spent(me) {
+        if role == Role::None || self.is_spent(me) {
             return None;
         }
         let current = care.current.filter(|_| !afresh).and_then(|id| self.epochs.get(&id)?.secret.clone());
         let key = match current {
             Some(_) if care.lacking.is_empty() && care.astray.is_empty() => return None,
             Some(key) => key,
-            None if judge.role(&me.0) < Role::Editor => return None,
+            None if role < Role::Editor => return None,
             None => {
                 let members = judge.members();
                 let members = members.iter().map(|m| DeviceId(m.author)).filter(|d| d.agreement_key().is_some());

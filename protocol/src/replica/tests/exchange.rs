@@ -1,7 +1,7 @@
 //! The exchange of heads: complete, and cheap for those in step.
 
 use super::*;
-use crate::wire::{MAX_HAVE, MAX_HEADS};
+use crate::wire::{MAX_HAVE, MAX_HEADS, Request, Response};
 
 /// One request and its answer: how many ops went over.
 fn exchange(asks: &mut Peer, answers: &Peer) -> usize {
@@ -136,4 +136,39 @@ fn an_answer_to_who_asks_for_everything_is_no_longer_than_one_message() {
     assert!(answered.len() < asked.len() && asked.starts_with(&answered));
     assert!((crate::wire::MAX_ANSWER_BYTES / 2..=crate::wire::MAX_ANSWER_BYTES).contains(&bytes), "{bytes}");
     assert_eq!(alice.replica.in_one_answer(&[OpId([7; 32])]), []);
+}
+
+/// Prints what one exchange of two in step takes, both sides together, by the length of the history.
+#[test]
+#[ignore = "a measurement: run it by name, in release mode"]
+fn idle_exchanges_cost_by_history() {
+    const EXCHANGES: u32 = 1000;
+    let mut alice = Peer::alice();
+    alice.grant(BOB, Role::Editor);
+    for ops in [1_000, 10_000, 100_000] {
+        let mut out = Vec::new();
+        while alice.replica.len() < ops {
+            alice.replica.author(&alice.key, &mut alice.session, Body::Join, NOW_MS, &mut out).unwrap();
+        }
+        alice.replica.note_committed(ops as u32);
+        let mut bytes = 0;
+        let before = std::time::Instant::now();
+        for _ in 0..EXCHANGES {
+            let replica = &mut alice.replica;
+            let asked = Request::Sync { workspace: replica.workspace(), heads: replica.heads(), have: replica.have() };
+            let asked = asked.encode();
+            let Ok(Request::Sync { heads, have, .. }) = Request::decode(&asked) else { panic!("it is a sync") };
+            let missing = replica.missing(&heads, &have);
+            assert!(missing.ids.is_empty());
+            let answer = Response::Sync { ops: Vec::new(), heads: replica.committed_heads(), more: missing.more };
+            let answer = answer.encode();
+            let Ok(Response::Sync { heads, .. }) = Response::decode(&answer) else { panic!("it is a sync") };
+            assert!(!replica.note_heads(id(BOB), &heads) && replica.behind(&id(BOB)) == Some(0));
+            bytes = asked.len() + answer.len();
+        }
+        println!(
+            "{ops} ops: {bytes} bytes, {:.1} µs of processor",
+            before.elapsed().as_secs_f64() * 1e6 / f64::from(EXCHANGES)
+        );
+    }
 }
