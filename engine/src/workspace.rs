@@ -24,7 +24,7 @@ use crate::event::Shown;
 use crate::store::{Committed, Store, Write};
 
 pub(crate) use colors::{is_color, wished as wished_color};
-pub(crate) use views::{Stated, role_name};
+pub(crate) use views::{Stated, nameless, role_name};
 
 /// With peers online, edits that follow one within this span share an op.
 pub(crate) const GATHER_ONLINE_MS: u64 = 30;

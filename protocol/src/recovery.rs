@@ -15,6 +15,8 @@ use crate::op::{Body, Draft, MAX_NAME_BYTES, Op, SessionId};
 
 /// What every recovery text begins with; the rest is base64url without padding.
 pub const RECOVERY_PREFIX: &str = "omniscope://recover#";
+/// In place of a colour in the profile that a recovery key gives itself: in lists it is no computer that nobody has seen.
+pub const KEY_COLOR: &str = "key";
 const VERSION: u8 = 0;
 
 /// An opened recovery text.

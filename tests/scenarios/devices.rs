@@ -37,7 +37,15 @@ fn a_second_device_is_one_person_with_the_first_and_is_removed_by_itself() {
     let stranger = Shell::over(&Home::of(place.path(), "Stranger")).unwrap();
     assert_eq!(stranger.run_with(&command, link).exits(1).error(), "link_used_up");
 
+    // It has no name of its own, and so its person's.
+    let named = laptop.json(&["device", "list", &ws])["devices"].take();
+    assert_eq!((&named[1]["you"], &named[1]["name"]), (&json!(true), &json!("Desk")), "{named}");
+    assert_eq!(laptop.json(&["workspace", "members", &ws])["members"][0]["name"], "Desk");
+
     let mut laptop = peer(&place, "Laptop").unwrap();
+    let called = |p: &mut Headless| p.call("device.list", json!({"workspace": ws}))["devices"][1]["name"].take();
+    desk.until("the laptop has a name now", |p| called(p) == "Laptop");
+    assert_eq!(members(&mut desk, &ws)[0]["name"], "Desk", "the person is called as before");
     add_node(&mut laptop, &ws, "by the laptop").unwrap();
     desk.until("the laptop's edit", |p| p.state(&ws).contains("by the laptop"));
     let all = members(&mut desk, &ws);

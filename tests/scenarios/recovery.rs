@@ -13,6 +13,14 @@ async fn a_recovery_key_makes_a_new_device_an_owner_that_reads_everything() {
     ben.listening().await;
     let text = ana.call("recovery.create", json!({"workspace": ws})).await["recovery"].as_str().unwrap().to_owned();
     converged(&[&ana, &ben], &ws).await;
+    ben.until("Ben sees a key, no person", async |ben| {
+        let all = ben.call("workspace.members", json!({"workspace": ws})).await;
+        let rows = all["members"].as_array().unwrap().iter();
+        let mut rows: Vec<_> = rows.map(|m| (m["name"].as_str().unwrap().to_owned(), m["recovery"] == true)).collect();
+        rows.sort();
+        rows == [("Ana".into(), false), ("Ben".into(), false), ("Recovery key of Ana".into(), true)]
+    })
+    .await;
     ana.engine.shutdown().await;
     ben.call("node.add", json!({"workspace": ws, "type": "generic", "label": "while Ana is gone"})).await;
 

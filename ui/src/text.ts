@@ -248,9 +248,8 @@ export const text = {
     document: (name: string, when: string, key: string) => `Recovery key of the OmniScope workspace “${name}”, made ${when}.\nIt makes a new computer an owner: in OmniScope choose “Join with a link” and paste this.\nWhoever has it can do so. Keep it in a safe place.\n\n${key}\n`,
     kept: "I have kept it",
     notKept: "Copy, save or print it first: it cannot be shown again.",
-    made: "A recovery key was made on this computer before. A lost one can be removed among the members.",
-    member: "Recovery key",
-    memberHint: "Made on this computer; it is kept somewhere safe",
+    made: "There is a recovery key already. A lost one can be removed among the members.",
+    memberHint: "An owner’s key on no computer; it is kept somewhere safe",
   },
   offer: {
     text: "If this computer is lost, nobody can manage this workspace any more.",

@@ -17,7 +17,7 @@ use crate::api::ApiError;
 use crate::event::{Event, Shown};
 use crate::net::Verdict;
 use crate::store::{Batch, Store, Write};
-use crate::workspace::DocumentMessage;
+use crate::workspace::{DocumentMessage, nameless};
 
 const DAY_MS: i64 = 86_400_000;
 /// An entry is repeated this often.
@@ -117,7 +117,7 @@ impl Today {
 
 pub(super) fn load_profile(store: &Store, me: &DeviceId) -> (String, String) {
     let text = |key: &str| store.setting(key).ok().flatten().and_then(|v| String::from_utf8(v).ok());
-    let name = text("name").unwrap_or_else(|| format!("Device {}", me.fmt_short()));
+    let name = text("name").unwrap_or_else(|| nameless(me));
     (name, text("color").unwrap_or_default())
 }
 
@@ -163,8 +163,11 @@ impl Actor {
         let me = self.me;
         let Some(room) = self.rooms.get(id) else { return };
         let replica = &room.space.replica;
-        let same = replica.profile(&me).is_some_and(|p| p.name == name && p.color == color);
-        if !same
+        let known = match replica.profile(&me) {
+            Some(profile) => profile.name == name && profile.color == color,
+            None => name == nameless(&me) && color.is_empty(),
+        };
+        if !known
             && replica.role(&me) > Role::None
             && self.rooms.get_mut(id).is_some_and(|r| r.space.replica.epoch_key().is_some())
             && let Err(error) = self.say(id, Saying::Profile { name, color })

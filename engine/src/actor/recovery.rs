@@ -11,7 +11,8 @@ use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
-use omniscope_protocol::recovery::Recovery;
+use omniscope_protocol::recovery::{KEY_COLOR, Recovery};
+use omniscope_protocol::replica::{LocalSession, Saying};
 use omniscope_protocol::wire::Request;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -82,7 +83,24 @@ impl Actor {
         let grant = self.say(id, Body::SetRole { subject: key, role: Role::Owner, cap })?;
         let name = self.room(id)?.space.title().0;
         let recovery = Recovery::new(*id, &name, grant, secret, addresses);
+        if let Err(error) = self.introduce(id, &recovery.key()) {
+            tracing::warn!(%error, "the recovery key could not say what it is");
+        }
         Ok(json!({"recovery": recovery.to_text().to_string(), "device": key.to_string()}))
+    }
+
+    /// The key says what it is, so that all members see it in their lists as what it is.
+    fn introduce(&mut self, id: &WorkspaceId, key: &DeviceKey) -> Result<(), ApiError> {
+        let (me, seed) = (self.me, random()?);
+        self.with(id, |space, store, _, effects| {
+            let whose = space.person(&space.replica.person_of(&me)).0;
+            let name = format!("Recovery key of {whose}").chars().take(80).collect();
+            let mut session = LocalSession::new(&space.id(), key, seed);
+            let (saying, mut out) = (Saying::Profile { name, color: KEY_COLOR.to_owned() }, Vec::new());
+            let said = space.replica.author(key, &mut session, saying, now_ms(), &mut out);
+            space.carry_out(&out, Some(0), store, effects);
+            said.map(|_| ()).map_err(|e| ApiError::new(e.code(), e.to_string()))
+        })
     }
 
     fn recover(&mut self, recovery: Recovery) -> Result<Value, ApiError> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use omniscope_protocol::identity::{DeviceId, OpId};
 use omniscope_protocol::judge::{Member, Role};
+use omniscope_protocol::recovery::KEY_COLOR;
 use omniscope_protocol::replica::Version;
 use serde_json::{Value, json};
 
@@ -21,8 +22,15 @@ pub(crate) struct Stated {
     pub(crate) meta: Option<(String, String)>,
     /// By member; see `recolor`.
     colors: BTreeMap<DeviceId, String>,
+    /// Whose the devices are that are not their person's first.
+    persons: BTreeMap<DeviceId, DeviceId>,
     /// Who is here now, this device included; see `set_present`.
     present: BTreeSet<DeviceId>,
+}
+
+/// What a device is called that has no name.
+pub(crate) fn nameless(device: &DeviceId) -> String {
+    format!("Device {}", device.fmt_short())
 }
 
 /// A role as people and JSON call it.
@@ -50,12 +58,21 @@ impl Workspace {
         meta.clone()
     }
 
-    /// A device's name and colour: as it calls itself, else by its id.
+    /// A device's name and colour: as it calls itself, else as its person's first or another device does, else by its id.
     pub(crate) fn person(&self, device: &DeviceId) -> (String, String) {
-        match self.replica.profile(device) {
-            Some(profile) => (profile.name.clone(), self.color(device, &profile.color)),
-            None => (format!("Device {}", device.fmt_short()), self.color(device, "")),
-        }
+        let chosen = |d: &DeviceId| Some(&self.replica.profile(d)?.name).filter(|name| **name != nameless(d));
+        let persons = &self.stated.persons;
+        let first = persons.get(device).unwrap_or(device);
+        let others = || persons.iter().filter(|(_, person)| *person == first).find_map(|(other, _)| chosen(other));
+        let name = chosen(device).or_else(|| chosen(first)).or_else(others);
+        let color = self.replica.profile(device).map_or("", |profile| &profile.color);
+        (name.cloned().unwrap_or_else(|| nameless(device)), self.color(device, color))
+    }
+
+    /// Whether an owner is no computer but a key that is kept offline, as it says itself.
+    pub(crate) fn is_recovery_key(&self, device: &DeviceId) -> bool {
+        let says = self.replica.profile(device).is_some_and(|profile| profile.color == KEY_COLOR);
+        says && self.replica.role(device) == Role::Owner
     }
 
     fn color(&self, device: &DeviceId, chosen: &str) -> String {
@@ -73,8 +90,10 @@ impl Workspace {
     /// Gives every member a colour again, after somebody came, went or chose another.
     pub(crate) fn recolor(&mut self) {
         let replica = &self.replica;
-        let mut members: Vec<(u32, DeviceId, String)> = replica
-            .members()
+        let all = replica.members();
+        let later = all.iter().filter(|m| m.person != m.author);
+        self.stated.persons = later.map(|m| (DeviceId(m.author), DeviceId(m.person))).collect();
+        let mut members: Vec<(u32, DeviceId, String)> = all
             .iter()
             .map(|m| {
                 let device = DeviceId(m.author);

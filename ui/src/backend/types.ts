@@ -9,7 +9,7 @@ export type Role = "owner" | "editor" | "viewer";
 export interface Profile extends Person { color: string; fingerprint: string }
 export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "removed" | "closed"; unsent: number; saved: boolean; waits?: { code: string; message: string } | null }
 export interface Details extends Summary { statistics: { members: number; online: number; idle: number; away: number; edits_today: number }; heads: string[]; ops: number; bytes: number }
-export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string; devices?: string[] }
+export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string; devices?: string[]; recovery?: boolean }
 /** One of this person's devices; `first` is the one that gives up the person's role. */
 export interface Device extends Person { color: string; first: boolean; you: boolean }
 /** Somebody who holds a link that lets nobody in by itself. The name is what they say. */

@@ -9,7 +9,6 @@ import { text } from "../text";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { type Device, type Member, messageOf, type Summary, useEngine, useQuery } from "./engine";
 import { heirsOf } from "./heirs";
-import { madeKeys } from "./madeKeys";
 
 interface LeaveDialogProps { summary: Summary; onClose: () => void; onCloseWorkspace: () => void }
 
@@ -21,7 +20,7 @@ export function LeaveDialog({ summary, onClose, onCloseWorkspace }: LeaveDialogP
   // Only the first device gives up the person's role; another one goes by itself.
   const alone = devices.data?.devices.some((one) => one.you && !one.first) ?? false;
   const leave = () => engine.call("workspace.leave", { workspace });
-  const heirs = heirsOf(data?.members ?? [], madeKeys(workspace));
+  const heirs = heirsOf(data?.members ?? []);
   if ((!data && !error) || (!devices.data && !devices.error)) return null;
   if (!alone && role === "owner" && status === "member" && heirs) return <HandOver name={name} heirs={heirs} onClose={onClose} onCloseWorkspace={onCloseWorkspace} onHandOver={(member) => engine.call("member.transfer", { workspace, member }).then(leave)} />;
   return <ConfirmDialog title={text.confirm.leaveTitle(name)} message={alone ? text.confirm.leaveDeviceText : text.confirm.leaveText} action={text.confirm.leave} onConfirm={leave} onClose={onClose} />;

@@ -6,7 +6,6 @@ import { Select } from "../components/Select";
 import { text } from "../text";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { type Member, messageOf, type Role, useEngine, useQuery } from "./engine";
-import { madeKeys } from "./madeKeys";
 import { sayTime } from "./time";
 
 const ROLES: readonly Role[] = ["owner", "editor", "viewer"];
@@ -14,7 +13,6 @@ const ROLES: readonly Role[] = ["owner", "editor", "viewer"];
 export function MemberList({ workspace, manage }: { workspace: string; manage: boolean }) {
   const [problem, setProblem] = useState<string | null>(null);
   const { data, error, reload } = useQuery<{ members: Member[] }>("workspace.members", { workspace }, ["user_joined", "user_left", "presence_list", "workspaces_changed"]);
-  const keys = madeKeys(workspace);
   if (error) return <Callout tone="danger">{error}</Callout>;
   return (
     <>
@@ -24,8 +22,8 @@ export function MemberList({ workspace, manage }: { workspace: string; manage: b
         <li key={one.device} className="list__item" data-testid="member" data-device={one.device}>
           <Avatar name={one.name} color={one.color} status={one.you ? "online" : (one.status ?? "away")} />
           <div className="list__main">
-            <span className="truncate">{keys.includes(one.device) ? text.recovery.member : one.name}{one.you && <span className="muted"> {text.share.you}</span>}</span>
-            <small>{keys.includes(one.device) ? text.recovery.memberHint : signsOfLife(one)}</small>
+            <span className="truncate">{one.name}{one.you && <span className="muted"> {text.share.you}</span>}</span>
+            <small>{one.recovery ? text.recovery.memberHint : signsOfLife(one)}</small>
           </div>
           {manage && !one.you
             ? <MemberRole workspace={workspace} member={one} onChanged={reload} onFail={setProblem} />

@@ -7,21 +7,20 @@ import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
 import { QrCode } from "../components/QrCode";
 import { text } from "../text";
-import { messageOf, useEngine } from "./engine";
-import { madeKeys, rememberKey } from "./madeKeys";
+import { type Member, messageOf, useEngine, useQuery } from "./engine";
 
 export function RecoveryDialog({ workspace, name, onMade, onClose }: { workspace: string; name: string; onMade: () => void; onClose: () => void }) {
   const engine = useEngine();
   const [key, setKey] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
-  const [before] = useState(() => madeKeys(workspace).length > 0);
+  const { data } = useQuery<{ members: Member[] }>("workspace.members", { workspace });
+  const before = data?.members.some((one) => one.recovery) ?? false;
   const t = text.recovery;
   const make = async () => {
     setBusy(true);
     try {
-      const made = await engine.call<{ recovery: string; device: string }>("recovery.create", { workspace });
-      rememberKey(workspace, made.device);
+      const made = await engine.call<{ recovery: string }>("recovery.create", { workspace });
       setKey(made.recovery);
       onMade();
     } catch (error) {

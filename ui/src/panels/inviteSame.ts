@@ -8,8 +8,8 @@ const EXPIRES = "30d";
 /** Owners of the other workspace are invited as editors: ownership is given by hand. One that fails does not keep the others from theirs. */
 export async function inviteSame(engine: Pick<Engine, "call">, workspace: string, members: readonly Member[]): Promise<Invited[]> {
   const invited: Invited[] = [];
-  for (const { device, name, color, role: had, you } of members) {
-    if (you) continue;
+  for (const { device, name, color, role: had, you, recovery } of members) {
+    if (you || recovery) continue;
     const role: Role = had === "viewer" ? "viewer" : "editor";
     const one = { device, name, color, role, link: "", expires: "", problem: null };
     try {

@@ -259,6 +259,7 @@ impl Actor {
             entry["you"] = json!(you);
             entry["status"] = present.iter().find(of).map_or(json!("offline"), |p| p["status"].clone());
             entry["devices"] = json!(ids);
+            entry["recovery"] = json!(room.space.is_recovery_key(&person));
             entry
         };
         let members: Vec<Value> = room.space.persons().into_iter().map(member).collect();
