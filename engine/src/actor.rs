@@ -5,6 +5,7 @@
 
 mod devices;
 mod joins;
+mod looks;
 mod mail;
 mod network;
 mod patience;
@@ -120,6 +121,10 @@ struct Room {
     /// Behind which row of the log the rows are to be checked that a snapshot spared reading; and when.
     scrub_from: Option<i64>,
     scrub_due: u64,
+    /// What is to be shown before the history is there, while it comes in.
+    look: Option<looks::Look>,
+    /// The state that newcomers are shown.
+    at_hand: Option<looks::AtHand>,
 }
 
 /// The engine's state.
@@ -386,6 +391,8 @@ impl Actor {
             told_closed: None,
             scrub_from: None,
             scrub_due: 0,
+            look: None,
+            at_hand: None,
         };
         self.rooms.insert(id, room);
         self.command(NetCommand::Subscribe(Topic(topic(&id))));
@@ -604,6 +611,7 @@ impl Actor {
         self.tick_network(now);
         self.tick_mail(now);
         self.tick_joins(now);
+        self.tick_looks(now);
         self.tick_recoveries(now);
         self.tick_devices(now);
     }
@@ -689,7 +697,14 @@ impl Actor {
             return Err(ApiError::new(AuthorError::Closed.code(), AuthorError::Closed.to_string()));
         }
         if role >= least {
+            if least == Role::Editor {
+                // Whoever writes builds on what the log says.
+                self.tend_look(id, true);
+            }
             return Ok(());
+        }
+        if self.room(id)?.space.is_looked_at() {
+            return Err(ApiError::new("arriving", "the history of this workspace is still coming in"));
         }
         let (has, needs) = (crate::workspace::role_name(role), crate::workspace::role_name(least));
         Err(ApiError::new("not_allowed", format!("this needs the role {needs}; yours here is {has}")))

@@ -7,6 +7,7 @@
 //! Deliberately absent: the network and the store themselves; `Effects` says what the actor must hand to them.
 
 mod colors;
+mod look;
 mod snapshot;
 mod views;
 
@@ -24,6 +25,7 @@ use crate::event::Shown;
 use crate::store::{Committed, Store, Write};
 
 pub(crate) use colors::{is_color, wished as wished_color};
+pub(crate) use look::{Coming, Settled};
 pub(crate) use views::{Stated, nameless, role_name};
 
 /// With peers online, edits that follow one within this span share an op.
@@ -118,6 +120,8 @@ pub(crate) struct Workspace {
     /// How many ops the last snapshot rests on, and whether any is to be written.
     snapshot_at: usize,
     pub(crate) snapshots: bool,
+    /// What is shown in the document's place until the history is there.
+    look: Option<look::Shown>,
 }
 
 impl Workspace {
@@ -141,6 +145,7 @@ impl Workspace {
             locked_out: false,
             snapshot_at: 0,
             snapshots: true,
+            look: None,
         }
     }
 
@@ -480,6 +485,7 @@ impl Workspace {
 
     /// Takes in foreign ops and carries out what follows.
     pub(crate) fn carry_out(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
+        let looked_at = self.is_looked_at();
         let (mut rebuild, mut unlocked) = (false, false);
         let mut last = None;
         for output in out {
@@ -494,7 +500,7 @@ impl Workspace {
                     let (workspace, id) = (self.id().0, op.id.0);
                     effects.writes.push(Write::Op { workspace, id, bytes: Arc::clone(&op.bytes) });
                 }
-                Output::Fold(id) if !rebuild => {
+                Output::Fold(id) if !rebuild && !looked_at => {
                     let known = last.filter(|op| op.id == *id);
                     if let Some(author) = self.fold_op(id, known, from, store) {
                         effects.folded.insert(author);
@@ -513,13 +519,16 @@ impl Workspace {
                 Output::Fold(_) | Output::VersionNamed(_) => {}
             }
         }
-        if unlocked {
+        if unlocked && looked_at {
+            self.reopen(store);
+            effects.profiles = true;
+        } else if unlocked {
             rebuild |= !self.unlock(rebuild, store, effects);
         }
         if effects.membership || effects.profiles {
             self.recolor();
         }
-        if rebuild {
+        if rebuild && !looked_at {
             effects.rebuilt = true;
             self.reset_all(store);
         }

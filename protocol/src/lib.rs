@@ -20,4 +20,6 @@ pub mod recovery;
 pub mod replica;
 #[cfg(feature = "document")]
 pub mod sealing;
+#[cfg(feature = "document")]
+pub mod state;
 pub mod wire;

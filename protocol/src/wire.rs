@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
 use crate::invitation::{MAX_ADDRESS_BYTES, Redemption};
-use crate::op::{MAX_NAME_BYTES, MAX_OP_BYTES, SEAL_BYTES, SEALING_BYTES, Sealed};
+use crate::op::{MAX_NAME_BYTES, MAX_OP_BYTES, MAX_STATE_PARTS, SEAL_BYTES, SEALING_BYTES, Sealed};
 
 /// The version of all messages here.
 pub const WIRE_VERSION: u8 = 0;
@@ -39,6 +39,8 @@ pub const MAX_ASKED: usize = 64;
 pub const MAX_FOUND: usize = 1024;
 /// Addresses of one found member.
 pub const MAX_FOUND_ADDRESSES: usize = 16;
+/// Shares of keys in one answer about a state.
+pub const MAX_STATE_SHARES: usize = 16;
 /// Bytes of one presence body before it is sealed.
 pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
 
@@ -50,6 +52,8 @@ const DEPOSIT: u8 = 17;
 const DEVICE: u8 = 18;
 /// The tag of `Request::Asked`.
 const ASKED: u8 = 19;
+/// The tag of `Request::State`.
+const STATE: u8 = 20;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
 pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
@@ -174,6 +178,8 @@ pub enum Request {
     Asked { workspace: WorkspaceId, declined: Vec<(OpId, DeviceId)> },
     /// "Which members are connected with you, and where are they?" To a relay; for members.
     Lookup { workspace: WorkspaceId },
+    /// "Show me the state that the newest checkpoint by this device vouches for, from this part on." To members.
+    State { workspace: WorkspaceId, by: DeviceId, from: u32 },
 }
 
 /// What it answers.
@@ -197,6 +203,9 @@ pub enum Response {
     Removed { by: Arc<[u8]> },
     /// The members who are connected, with the addresses that they tell, as multiaddrs.
     Found(Vec<(DeviceId, Vec<String>)>),
+    /// A checkpoint, none if there is no such one here; the shares by which it can be read, with the first part; parts of
+    /// its state, sealed as it vouches for them.
+    State { checkpoint: Option<Arc<[u8]>>, shares: Vec<Arc<[u8]>>, parts: Vec<Arc<[u8]>> },
 }
 
 /// Why a request is refused. The numbers are stable.
@@ -394,6 +403,9 @@ impl Request {
             }
             Request::Register { workspace, genesis, token } => w.u8(4).array(&workspace.0).bytes(genesis).bytes(token),
             Request::Lookup { workspace } => w.u8(5).array(&workspace.0),
+            Request::State { workspace, by, from } => {
+                w.u8(STATE).array(&workspace.0).array(&by.0).varint((*from).into())
+            }
             Request::Asked { workspace, declined } => {
                 w.u8(ASKED).array(&workspace.0).list(declined, |w, (invite, device)| {
                     w.array(&invite.0).array(&device.0);
@@ -444,6 +456,12 @@ impl Request {
                 token: r.bytes("token", MAX_TOKEN_BYTES)?.to_vec(),
             },
             5 => Request::Lookup { workspace },
+            STATE => {
+                let by = DeviceId(r.array("device")?);
+                let from = r.varint("part")?;
+                let from = u32::try_from(from).map_err(|_| CodecError::Unknown { what: "part", value: from })?;
+                Request::State { workspace, by, from }
+            }
             ASKED => Request::Asked {
                 workspace,
                 declined: r
@@ -468,6 +486,12 @@ impl Response {
             Response::Refused(refusal) => w.u8(4).u8(*refusal as u8),
             Response::Unsupported { version } => w.u8(5).u8(*version),
             Response::Removed { by } => w.u8(7).bytes(by),
+            Response::State { checkpoint, shares, parts } => {
+                let w = w.u8(9).option(checkpoint.as_deref(), |w, op| {
+                    w.bytes(op);
+                });
+                ops(ops(w, shares), parts)
+            }
             Response::Asked(asked) => w.u8(8).list(asked, |w, (invite, redemption)| {
                 redemption.write(w.array(&invite.0));
             }),
@@ -509,6 +533,11 @@ impl Response {
                 r.list("requests", MAX_ASKED, |r| Ok((OpId(r.array("invite")?), Redemption::read(r)?)))?,
             ),
             7 => Response::Removed { by: r.bytes("op", MAX_OP_BYTES)?.into() },
+            9 => Response::State {
+                checkpoint: r.option("checkpoint", |r| Ok(r.bytes("op", MAX_OP_BYTES)?.into()))?,
+                shares: r.list("shares", MAX_STATE_SHARES, |r| Ok(r.bytes("op", MAX_OP_BYTES)?.into()))?,
+                parts: r.list("parts", MAX_STATE_PARTS, |r| Ok(r.bytes("part", MAX_OP_BYTES)?.into()))?,
+            },
             other => return Err(CodecError::Unknown { what: "kind of response", value: other.into() }),
         };
         r.finish()?;

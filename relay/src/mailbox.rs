@@ -190,8 +190,8 @@ impl Mailbox {
             },
             // A device link is answered by the device that made it.
             Request::Device { .. } => refuse(out, Refusal::NotAttester),
-            // Who could seal them is a member; a relay holds no key.
-            Request::Keys { .. } => refuse(out, Refusal::NotMember),
+            // Who could seal them, or make a state, is a member; a relay holds no key.
+            Request::Keys { .. } | Request::State { .. } => refuse(out, Refusal::NotMember),
             Request::Deposit { workspace, invite, deposit } => {
                 if let Some(why) = self.refusal(&workspace, &from) {
                     return refuse(out, why);

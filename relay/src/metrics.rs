@@ -26,7 +26,7 @@ pub(crate) struct Gauges {
 /// The counters and gauges of one relay.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: [AtomicU64; 10],
+    requests: [AtomicU64; 11],
     refusals: [AtomicU64; REFUSALS],
     codes: [std::sync::OnceLock<&'static str>; REFUSALS],
     reservations: [AtomicU64; 2],
@@ -37,8 +37,8 @@ pub struct Metrics {
     gauges: [AtomicU64; 8],
 }
 
-const REQUESTS: [&str; 10] =
-    ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device", "asked"];
+const REQUESTS: [&str; 11] =
+    ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device", "asked", "state"];
 const GAUGES: [(&str, &str); 8] = [
     ("peers", "Devices connected."),
     ("connections", "Connections open."),
@@ -63,6 +63,7 @@ impl Metrics {
             Request::Deposit { .. } => 7,
             Request::Device { .. } => 8,
             Request::Asked { .. } => 9,
+            Request::State { .. } => 10,
         };
         self.requests[kind].fetch_add(1, Relaxed);
     }

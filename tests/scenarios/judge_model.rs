@@ -50,6 +50,17 @@ fn generated(script: &str, count: usize) -> Vec<String> {
     lines
 }
 
+#[test]
+fn no_rule_can_call_ops_final_that_an_owner_without_seniors_contradicts_elsewhere() {
+    let output = Command::new("python3")
+        .arg(model_folder().join("authority_finality.py"))
+        .arg("selftest")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("python3 runs the model");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn worlds(usual: usize) -> usize {
     if std::env::var_os("OMNISCOPE_FULL").is_some() { usual * 10 } else { usual }
 }

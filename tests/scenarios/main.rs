@@ -20,6 +20,7 @@ mod garbage_wire;
 mod gossip_lost;
 mod http;
 mod isolation;
+mod joining;
 mod judge_model;
 mod keyring;
 mod kill;

@@ -172,6 +172,7 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("lookup", Request::Lookup { workspace }),
         ("device", Request::Device { workspace, key: link_key().id(), redemption: redemption.clone() }),
         ("asked", Request::Asked { workspace, declined: vec![(OpId([21; 32]), bob().id())] }),
+        ("state", Request::State { workspace, by: alice().id(), from: 300 }),
         ("join", join(None)),
         ("join, by request", join(Some("Bob".to_owned()))),
     ]
@@ -194,6 +195,11 @@ pub(super) fn responses() -> Vec<(String, Response)> {
         ("asked".to_owned(), Response::Asked(vec![(OpId([21; 32]), redemption)])),
         ("removed".to_owned(), Response::Removed { by: Arc::from([1, 2, 3].as_slice()) }),
         ("unsupported".to_owned(), Response::Unsupported { version: 0 }),
+        ("state, none".to_owned(), Response::State { checkpoint: None, shares: vec![], parts: vec![] }),
+        (
+            "state".to_owned(),
+            Response::State { checkpoint: Some(Arc::from([1].as_slice())), shares: ops(), parts: ops() },
+        ),
         (
             "found".to_owned(),
             Response::Found(vec![(bob().id(), vec!["/ip4/192.0.2.1/tcp/4001".into()]), (alice().id(), vec![])]),
@@ -205,7 +211,7 @@ pub(super) fn responses() -> Vec<(String, Response)> {
             all.push((format!("refused: {}", refusal.code()), Response::Refused(refusal)));
         }
     }
-    assert_eq!(all.len(), 10 + usize::from(REFUSALS));
+    assert_eq!(all.len(), 12 + usize::from(REFUSALS));
     all
 }
 

@@ -133,6 +133,7 @@ export const text = {
     unnamed: "Unnamed",
     pending: "Waiting for a member to be reachable",
     awaits: "Waiting for an owner to let you in",
+    arriving: "To be read; the history is coming in",
     removed: "You are no member any more",
     closed: "Closed",
     members: (members: number) => many(members, "member"),
@@ -486,6 +487,7 @@ export const text = {
   },
   viewerBanner: "You are a viewer: you can look, follow and export, and change nothing.",
   closedBanner: "This workspace was closed. It can be looked at and exported, and changed by nobody.",
+  arrivingBanner: "This is the workspace as it was when the link was made. Its history is coming in; then you can work on it.",
   removed: {
     title: "You are no member here any more",
     text: "An owner removed you, or you left. Nothing new comes in, and nothing of yours goes out. Your last state of the pipeline is still on this computer, with what you changed meanwhile.",

@@ -197,7 +197,9 @@ impl Actor {
         if self.await_history(&id, name).is_err() {
             return;
         }
-        self.sync_with(&id, device);
+        if !self.begin_look(&id, device) {
+            self.sync_with(&id, device);
+        }
     }
 
     pub(super) fn on_device_refused(&mut self, id: WorkspaceId, device: DeviceId, refusal: Refusal) {

@@ -193,6 +193,7 @@ impl Actor {
             EpochKey::unseal(&id, deposit.key, &seal, &of_link)
         });
         let name = join.link.workspace_name.clone();
+        let inviter = join.link.op.author;
         if self.await_history(&id, name).is_err() {
             return;
         }
@@ -200,7 +201,9 @@ impl Actor {
             room.space.replica.keep_key(key);
         }
         self.use_mailboxes(&id, relays_in(&addrs));
-        self.sync_with(&id, device);
+        if !self.begin_look(&id, inviter) {
+            self.sync_with(&id, device);
+        }
     }
 
     pub(super) fn on_join_refused(&mut self, id: WorkspaceId, device: DeviceId, refusal: Refusal) {

@@ -296,6 +296,7 @@ impl Actor {
                 let brought = self.size(&id) != before;
                 self.heed_closes(&id, &ops);
                 let ahead = self.note_mail(relay, &id, heads);
+                self.tend_look(&id, !more && !ahead);
                 if (more || ahead) && brought {
                     self.sync_mail_at(&relay, &id, now);
                 } else {

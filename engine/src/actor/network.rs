@@ -91,6 +91,7 @@ pub(super) enum Sent {
     Join(WorkspaceId),
     Device(WorkspaceId),
     Keys,
+    State(WorkspaceId),
     Mail(WorkspaceId, Step),
 }
 
@@ -301,6 +302,7 @@ impl Actor {
             space.carry_out(&out, None, store, effects);
             Ok((verdict, gap))
         });
+        self.tend_look(id, false);
         taken.unwrap_or((Verdict::Ignore, false))
     }
 
@@ -344,6 +346,9 @@ impl Actor {
 
     /// As `sync_with`, also with a device that is no member as far as this log tells: it may tell too little.
     fn exchange_with(&mut self, id: &WorkspaceId, device: DeviceId) {
+        if self.awaits_state(id) {
+            return;
+        }
         // Whoever hears these heads takes them for all there is: what is still gathered is signed first.
         self.flush(id, u64::MAX);
         let now = self.now();
@@ -391,6 +396,10 @@ impl Actor {
             let response = body.and_then(|body| Response::decode(&body).ok());
             return self.on_mail(device, workspace, step, response);
         }
+        if let Sent::State(workspace) = sent {
+            let response = body.and_then(|body| Response::decode(&body).ok());
+            return self.on_state(workspace, device, response);
+        }
         let Some(body) = body else { return };
         let Ok(response) = Response::decode(&body) else {
             tracing::warn!(peer = %device.fmt_short(), "a peer answered with bytes that are no response");
@@ -409,6 +418,7 @@ impl Actor {
                 }
                 self.take_ops(&workspace, &ops);
                 let ahead = self.note_heads(&workspace, device, &heads);
+                self.tend_look(&workspace, !more && !ahead);
                 if (more || ahead) && !ops.is_empty() {
                     self.sync_with(&workspace, device);
                 } else {
@@ -542,6 +552,10 @@ impl Actor {
             }
             Request::Keys { workspace, keys } => {
                 let response = self.answer_keys(workspace, device, &keys);
+                self.respond(token, &response);
+            }
+            Request::State { workspace, by, from } => {
+                let response = self.answer_state(workspace, device, by, from);
                 self.respond(token, &response);
             }
             // Whoever is a member has no need of it; only a relay keeps keys for links.

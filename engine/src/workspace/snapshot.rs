@@ -31,7 +31,7 @@ impl Workspace {
 
     /// What is to be written for `resume`; none while something is under way that the log does not hold yet.
     pub(crate) fn snapshot(&mut self) -> Option<Write> {
-        if !self.is_saved() {
+        if !self.is_saved() || self.is_looked_at() {
             return None;
         }
         let mut w = Writer::new();

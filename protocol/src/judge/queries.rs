@@ -115,6 +115,9 @@ impl Judge {
 
     /// What some ops and their pasts come to by themselves, whatever else is known.
     pub fn outcome_under(&self, tops: &[Node]) -> Outcome {
+        if self.facts.causal.heads().eq(tops.iter().copied()) {
+            return self.outcome();
+        }
         let (edits, others): (Vec<Node>, Vec<Node>) =
             self.facts.causal.between(tops, &[]).into_iter().partition(|n| self.facts.op(*n).is(EDIT));
         let deeds: Vec<Node> = others.into_iter().filter(|n| self.facts.is_sound(*n)).collect();
@@ -138,6 +141,14 @@ impl Judge {
             roles.sort_unstable();
             Ok(Outcome { edits, valid, roles })
         })
+    }
+
+    /// What all known ops come to: what is held at hand.
+    fn outcome(&self) -> Outcome {
+        let roles = self.facts.authors.iter().map(|author| (*author, self.role(author)));
+        let mut roles: Vec<_> = roles.filter(|(_, role)| *role > Role::None).collect();
+        roles.sort_unstable();
+        Outcome { edits: self.accepted_edits().collect(), valid: self.valid_membership().collect(), roles }
     }
 
     /// Answers a question about the universe of some ops and their pasts.

@@ -3,7 +3,7 @@
 //! A checkpoint changes no verdict. Who has its past finds out for itself whether it is true; what it is good for is that
 //! two devices can compare whole states by one op, and that whoever joins can be shown a document before its history.
 //!
-//! Deliberately absent: the document itself; dropping ops (nothing is dropped).
+//! Deliberately absent: the document itself; the form of its state (`state`); dropping ops (nothing is dropped).
 
 use super::Replica;
 use crate::causal::Node;
@@ -11,7 +11,12 @@ use crate::checkpoint::{roles_digest, root};
 use crate::identity::OpId;
 use crate::judge::Role;
 #[cfg(feature = "document")]
-use crate::{checkpoint::Said, op::Op};
+use crate::{
+    checkpoint::Said,
+    identity::{DeviceId, KeyId, WorkspaceId},
+    op::{Op, Sealed},
+    wire::MAX_STATE_SHARES,
+};
 
 /// What some ops and their pasts come to by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +72,52 @@ impl Replica {
         self.sum_under(&self.tops())
     }
 
+    /// The edits that make up the state that the next op of this device would vouch for, as `state_before`.
+    pub fn state_now(&self) -> Vec<OpId> {
+        let tops = self.tops();
+        let seen = |n: &Node| tops.iter().any(|top| top == n || self.judge.causal().saw(*top, *n));
+        self.state_of(self.judge.accepted_edits().filter(seen).collect())
+    }
+
+    /// The edits before a checkpoint that count, in the order in which their state is cut (Rule R47); none if it is not
+    /// known.
+    pub fn state_before(&self, checkpoint: &OpId) -> Option<Vec<OpId>> {
+        let at = self.judge.node(&checkpoint.0)?;
+        Some(self.state_of(self.judge.accepted_edits().filter(|n| self.judge.causal().saw(at, *n)).collect()))
+    }
+
+    fn state_of(&self, mut edits: Vec<Node>) -> Vec<OpId> {
+        edits.sort_by_cached_key(|n| (self.judge.causal().depth(*n), *self.judge.id(*n)));
+        self.folds(edits.into_iter()).collect()
+    }
+
+    /// Seals a part of a state; none if the key is not known here.
+    pub fn seal_part(&self, key: &KeyId, text: &[u8]) -> Option<Sealed> {
+        self.keys.seal_under(key, &part_place(&self.workspace), text)
+    }
+
+    /// Opens a part of a state; none if its key is not known here, or if it is none.
+    pub fn open_part(&self, sealed: &Sealed) -> Option<Vec<u8>> {
+        self.keys.open(&part_place(&self.workspace), sealed)
+    }
+
+    /// The shares by which a device can read what a checkpoint says: those that seal keys to it, and those that wrap what
+    /// was sealed under until then.
+    pub fn shares_for(&self, device: &DeviceId, checkpoint: &OpId) -> Vec<OpId> {
+        let Some(at) = self.judge.node(&checkpoint.0) else { return Vec::new() };
+        let mut shares = self.keys.shares_for(device, at);
+        shares.drain(..shares.len().saturating_sub(MAX_STATE_SHARES));
+        shares.into_iter().map(|n| OpId(*self.judge.id(n))).collect()
+    }
+
     /// What a checkpoint says of the document; none if it cannot be opened here.
     pub fn said(&self, op: &Op) -> Option<Said> {
         Said::decode(&self.open(op)?).ok()
     }
+}
+
+/// What the sealed parts of a state are bound to.
+#[cfg(feature = "document")]
+fn part_place(workspace: &WorkspaceId) -> Vec<u8> {
+    [&workspace.0[..], b"state"].concat()
 }

@@ -218,6 +218,20 @@ impl Keys {
         self.epochs.get(&sealed.key)?.secret.as_ref()?.open(place, sealed)
     }
 
+    /// Seals a text under a known key.
+    pub(super) fn seal_under(&self, key: &KeyId, place: &[u8], text: &[u8]) -> Option<Sealed> {
+        Some(self.epochs.get(key)?.secret.as_ref()?.seal(place, text))
+    }
+
+    /// Where keys are sealed to a device, and where keys are shared at all after an op; ascending.
+    pub(super) fn shares_for(&self, device: &DeviceId, after: Node) -> Vec<Node> {
+        let to = |given: &Given| given.to.as_ref().is_none_or(|to| to.contains(device));
+        let given = self.epochs.values().flat_map(|epoch| &epoch.shares);
+        let mut shares: Vec<Node> = given.filter(|g| g.at > after || to(g)).map(|g| g.at).collect();
+        shares.sort_unstable();
+        shares
+    }
+
     /// The key to seal under, if there is one.
     pub(super) fn current(&mut self, judge: &Judge) -> Option<&EpochKey> {
         let current = self.care(judge).current?;

@@ -11,6 +11,7 @@ mod groups;
 mod kept;
 mod keys;
 mod sessions;
+mod state;
 mod versions;
 
 use super::*;

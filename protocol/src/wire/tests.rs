@@ -18,6 +18,7 @@ fn requests() -> Vec<Request> {
         Request::Join { workspace, invite: vec![1].into(), redemption: redemption(), name: Some("Ana".into()) },
         Request::Register { workspace, genesis: vec![1, 2].into(), token: b"token".to_vec() },
         Request::Lookup { workspace },
+        Request::State { workspace, by: DeviceId([4; 32]), from: 300 },
     ]
 }
 
@@ -28,6 +29,12 @@ fn responses() -> Vec<Response> {
         Response::Receipt { heads: vec![] },
         Response::Admitted { deposit: Some(Deposit { key: KeyId([7; 32]), seal: [8; SEAL_BYTES] }) },
         Response::Unsupported { version: 0 },
+        Response::State { checkpoint: None, shares: vec![], parts: vec![] },
+        Response::State {
+            checkpoint: Some(vec![1].into()),
+            shares: vec![vec![2].into()],
+            parts: vec![vec![3].into(), vec![4].into()],
+        },
         Response::Found(vec![(DeviceId([4; 32]), vec!["/ip4/127.0.0.1/tcp/1".into()]), (DeviceId([5; 32]), vec![])]),
     ];
     all.extend(Refusal::ALL.map(Response::Refused));

@@ -116,6 +116,7 @@ impl Driver {
             | Request::Deposit { workspace, .. }
             | Request::Device { workspace, .. }
             | Request::Asked { workspace, .. }
+            | Request::State { workspace, .. }
             | Request::Lookup { workspace } => *workspace,
         };
         let job = Job { from, ticket, request, _incoming: incoming };

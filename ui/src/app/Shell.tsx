@@ -106,7 +106,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
           <>
             <TopBar summary={summary} sync={sync} theme={theme} network={network} onTheme={switchTheme} onNetwork={(online) => void switchNetwork(online)} onRename={(name) => void rename(name)} onDialog={show} onSaveVersion={saveVersion} onToggle={(side) => setClosed((old) => ({ ...old, [side]: !old[side] }))} />
             <main className="centre">
-              {!session.writable && <ViewerBanner closed={summary?.status === "closed"} asking={asking} onAsk={ask} />}
+              {!session.writable && <ViewerBanner closed={summary?.status === "closed"} arriving={summary?.status === "arriving"} asking={asking} onAsk={ask} />}
               {offer.offered && summary?.role === "owner" && summary.status === "member" && <OfferBanner onRecovery={() => showOf("recovery", summary)} onOwner={() => show("share")} onDismiss={offer.dismiss} />}
               {!network && <div className="banner" role="status" data-testid="offline-banner">{text.offlineBanner}</div>}
               {away.away && <AwayBanner away={away.away} onDismiss={away.dismiss} onShow={() => {

@@ -1,5 +1,5 @@
 //! Which workspace is open, kept between starts, and whether it can be.
-//! A change between viewer and editor, and a close, open it anew, because the right to write belongs to the session.
+//! A change between viewer and editor, the end of a history that came in, and a close, open it anew, because the right to write belongs to the session.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { toast } from "sonner";
 import { type Collaboration, useCollaboration } from "../hooks/useCollaboration";
@@ -15,7 +15,7 @@ export function useOpenWorkspace(workspaces: readonly Summary[] | null): OpenWor
   const [active, setActive] = useState<string | null>(() => localStorage.getItem(KEY));
   const summary = workspaces?.find((one) => one.workspace === active) ?? null;
   const shut = summary && (summary.status === "pending" || summary.status === "removed") ? text.workspaces[summary.status] : null;
-  const role = summary?.role === "viewer" || summary?.status === "closed" ? "reader" : "writer";
+  const role = summary?.role === "viewer" || summary?.status === "closed" || summary?.status === "arriving" ? "reader" : "writer";
   const wanted = summary && !shut ? summary.workspace : null;
   // For one render after such a change nothing is wanted: the old session closes, the next one opens.
   const [openedAs, setOpenedAs] = useState(role);

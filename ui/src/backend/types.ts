@@ -7,7 +7,7 @@ export type { KeyFacts, Opened, Peer, Person } from "./generated";
 export type Role = "owner" | "editor" | "viewer";
 /** The name is empty until the person has said what they are called. */
 export interface Profile extends Person { color: string; fingerprint: string }
-export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "removed" | "closed"; unsent: number; saved: boolean; waits?: { code: string; message: string } | null }
+export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "arriving" | "removed" | "closed"; unsent: number; saved: boolean; waits?: { code: string; message: string } | null }
 export interface Details extends Summary { statistics: { members: number; online: number; idle: number; away: number; edits_today: number }; heads: string[]; ops: number; bytes: number }
 export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string; devices?: string[]; recovery?: boolean }
 /** One of this person's devices; `first` is the one that gives up the person's role. */

@@ -1,6 +1,6 @@
 //! Follows a pasted link, or a whole message or file that holds one: shows what it promises before anything happens.
 import { FolderOpen } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { Button } from "../components/Button";
 import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
@@ -17,6 +17,7 @@ const WAIT_MS = 5000;
 /** A file with a link is a message; of a longer one only the beginning is read. */
 const MAX_FILE_BYTES = 64 * 1024;
 const AWAITS = "awaits_approval";
+const ARRIVING = "arriving";
 
 export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: string; onClose: () => void; onJoined: (workspace: string) => void }) {
   const engine = useEngine();
@@ -43,16 +44,24 @@ export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: stri
     };
   }, [engine, link]);
 
-  const waiting = stage.kind === "pending" ? stage.workspace : null;
+  // Entered is once: as soon as it can be read, often long before its history is there.
+  const entered = useRef(false);
+  const enter = useCallback((workspace: string) => {
+    if (!entered.current) onJoined(workspace);
+    entered.current = true;
+  }, [onJoined]);
+  const waiting = stage.kind === "pending" ? stage.workspace : stage.kind === "joining" ? (found?.workspace ?? null) : null;
+  const pending = stage.kind === "pending";
   useEffect(() => (waiting === null ? undefined : engine.listen((event) => {
     if (!("workspace" in event) || event.workspace !== waiting) return;
-    if (event.event === "joined") onJoined(waiting);
+    if (event.event === "joined" || event.event === "join_pending" && event.code === ARRIVING) return enter(waiting);
+    if (!pending) return;
     if (event.event === "join_pending") setStage({ kind: "pending", workspace: waiting, awaits: event.code === AWAITS });
     if (event.event === "join_failed") {
       setProblem(String(event.message));
       setStage({ kind: "asking" });
     }
-  })), [engine, waiting, onJoined]);
+  })), [engine, waiting, pending, enter]);
 
   const join = async () => {
     if (!link || !found || found.problem || stage.kind !== "asking") return;
@@ -60,7 +69,7 @@ export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: stri
     setStage({ kind: "joining" });
     try {
       const answer = await engine.call<{ workspace: string; status: string; code?: string }>(...followBy(kind, link, WAIT_MS));
-      if (answer.status === "member") onJoined(answer.workspace);
+      if (answer.status === "member") enter(answer.workspace);
       else setStage({ kind: "pending", workspace: answer.workspace, awaits: answer.code === AWAITS });
     } catch (error) {
       setProblem(messageOf(error));

@@ -37,7 +37,7 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
             <button type="button" className="workspace__open" aria-current={one.workspace === active ? "true" : undefined} data-testid="workspace-item" data-workspace={one.workspace} onClick={() => onOpen(one.workspace)}>
               <span className="workspace__name row"><span className="truncate">{one.name || t.unnamed}</span>{one.status === "member" && one.online > 1 && <span className="dot dot--ok" title={t.online(one.online)} />}</span>
               <span className="workspace__meta truncate">
-                {one.waits || one.status === "pending" ? (one.waits?.code === "awaits_approval" ? t.awaits : t.pending) : one.status === "removed" ? t.removed : (
+                {one.status === "arriving" ? t.arriving : one.waits || one.status === "pending" ? (one.waits?.code === "awaits_approval" ? t.awaits : t.pending) : one.status === "removed" ? t.removed : (
                   <>
                     <span>{one.status === "closed" ? t.closed : (text.roles[one.role] ?? one.role)}</span>
                     <span className="workspace__sep" />
@@ -47,7 +47,7 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
                 )}
               </span>
             </button>
-            {one.status !== "pending" && <Menu
+            {one.status !== "pending" && one.status !== "arriving" && <Menu
               trigger={<Button kind="quiet" size="small" icon className="workspace__more" aria-label={t.more(one.name)}><MoreHorizontal size={16} /></Button>}
               entries={entriesOf(one, onDialog)}
             />}

@@ -1,11 +1,12 @@
 //! `workspace.checkpoint` and `workspace.audit`: an owner says what a workspace comes to, everybody can find it again.
 //!
-//! Deliberately absent: any use of a checkpoint by itself. Nothing is dropped or believed because of one.
+//! Deliberately absent: any use of a checkpoint by itself. Nothing is dropped because of one; newcomers are shown a
+//! document by it until they have the history (`actor::looks`).
 
 use omniscope_protocol::checkpoint::{Said, document_digest};
 use omniscope_protocol::identity::{OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Op};
+use omniscope_protocol::op::{Body, MAX_STATE_PARTS, Op};
 use omniscope_protocol::replica::Saying;
 use serde_json::{Value, json};
 
@@ -16,15 +17,25 @@ use crate::store::Store;
 use crate::workspace::Workspace;
 
 impl Actor {
-    pub(super) fn checkpoint(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+    pub(in super::super) fn checkpoint(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
         self.require(id, Role::Owner)?;
+        // What is said next is sealed under the key that is in order now.
+        self.begin_epoch(id, false)?;
+        let key = self.room(id)?.space.replica.epoch_key();
         let space = &self.rooms[id].space;
+        let parts = match &key {
+            Some(key) => space.state_parts(&self.store, &space.replica.state_now(), &key.id())?,
+            None => Vec::new(),
+        };
         let sum = space.replica.sum_now();
         let folds = sum.folds.ok_or_else(|| ApiError::new("not_allowed", "a session that forked was not left yet"))?;
         let document = digest_of(space, &self.store, &folds)?;
-        let document = Said { document, parts: Vec::new() }.encode();
+        let hashes: Vec<[u8; 32]> = parts.iter().map(|part| *blake3::hash(part).as_bytes()).collect();
+        let hashes = if hashes.len() > MAX_STATE_PARTS { Vec::new() } else { hashes };
+        let document = Said { document, parts: hashes }.encode();
         let (count, ops, roles) = (sum.count, sum.ops, sum.roles);
         let checkpoint = self.say(id, Saying::Checkpoint { count, ops, roles, document })?;
+        self.keep_at_hand(id, checkpoint, parts);
         Ok(json!({"checkpoint": checkpoint.to_string(), "ops": count}))
     }
 
@@ -59,7 +70,7 @@ impl Actor {
 
 /// The digest of the document that some edits make up.
 fn digest_of(space: &Workspace, store: &Store, folds: &[OpId]) -> Result<[u8; 32], ApiError> {
-    if folds == space.replica.fold_order() {
+    if !space.is_looked_at() && folds == space.replica.fold_order() {
         return Ok(document_digest(&space.document.canonical_json()));
     }
     let mut document = Document::new(1);

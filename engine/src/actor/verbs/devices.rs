@@ -70,6 +70,7 @@ impl Actor {
 
     fn offer_device(&mut self, id: &WorkspaceId, relays: &[String]) -> Result<Value, ApiError> {
         self.require(id, Role::Viewer)?;
+        self.tend_checkpoint(id);
         let (me, secret) = (self.me, Zeroizing::new(random()?));
         let expires = (unix_ms() / 1000).max(0) as u64 + LINK_SECONDS;
         let addresses = self.addresses(relays)?;

@@ -162,6 +162,8 @@ impl Actor {
             approve: asked.approve,
         };
         self.flush(&id, u64::MAX);
+        // Before the link, so that whoever comes in by it has the checkpoint's past before it is a member.
+        self.tend_checkpoint(&id);
         let op_id = self.say(&id, Body::Invite(invite))?;
         if let Some(device) = relay_device {
             self.deposit_key(id, op_id, device)?;

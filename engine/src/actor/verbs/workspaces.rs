@@ -191,6 +191,7 @@ impl Actor {
         let removed = room.row.state == WorkspaceState::Removed;
         let role = if removed { Role::None } else { room.space.replica.role(&me) };
         let status = match room.row.state {
+            WorkspaceState::Pending | WorkspaceState::Member if room.space.is_looked_at() => "arriving",
             WorkspaceState::Pending => "pending",
             WorkspaceState::Member if room.is_closed() => "closed",
             WorkspaceState::Member => "member",

@@ -176,3 +176,18 @@ fn of_two_sessions_with_one_client_id_the_opening_with_the_lower_hash_counts() {
     }
     assert!(states.iter().all(|s| *s == states[0]));
 }
+
+/// Why nothing below a checkpoint is final (`docs/protocol.md`): what this costs cannot be told from an honest fork.
+#[test]
+fn a_fork_takes_along_what_was_built_on_the_other_branch_also_if_its_author_was_removed_before_it_shows_up() {
+    let (mut alice, bob) = alice_and_bob();
+    let opening = opened(&bob, 40);
+    let [low, high] = fork(&bob, 40, opening.id);
+    alice.take(&opening).unwrap();
+    alice.take(&high).unwrap();
+    alice.grant(BOB, Role::None);
+    let after = alice.edit("long after");
+    assert!(alice.replica.is_folded(&high.id) && alice.replica.is_folded(&after));
+    alice.take(&low).unwrap();
+    assert!(alice.replica.is_lost(&after) && alice.folded.is_empty());
+}
