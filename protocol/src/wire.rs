@@ -54,6 +54,8 @@ const DEVICE: u8 = 18;
 const ASKED: u8 = 19;
 /// The tag of `Request::State`.
 const STATE: u8 = 20;
+/// The tag of `Request::News`.
+const NEWS: u8 = 21;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
 pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
@@ -180,6 +182,9 @@ pub enum Request {
     Lookup { workspace: WorkspaceId },
     /// "Show me the state that the newest checkpoint by this device vouches for, from this part on." To members.
     State { workspace: WorkspaceId, by: DeviceId, from: u32 },
+    /// "This is committed here." From a relay to a member that is connected: the frontier, and what came last, where the
+    /// member lacked what it was told before.
+    News { workspace: WorkspaceId, heads: Vec<OpId>, ops: Vec<Arc<[u8]>> },
 }
 
 /// What it answers.
@@ -206,6 +211,8 @@ pub enum Response {
     /// A checkpoint, none if there is no such one here; the shares by which it can be read, with the first part; parts of
     /// its state, sealed as it vouches for them.
     State { checkpoint: Option<Arc<[u8]>>, shares: Vec<Arc<[u8]>>, parts: Vec<Arc<[u8]>> },
+    /// News were heard, and whether any of it was unknown.
+    Heard { new: bool },
 }
 
 /// Why a request is refused. The numbers are stable.
@@ -377,6 +384,24 @@ impl Gossip {
 }
 
 impl Request {
+    /// The workspace that it is about.
+    pub fn workspace(&self) -> WorkspaceId {
+        match self {
+            Request::Sync { workspace, .. }
+            | Request::Fetch { workspace, .. }
+            | Request::Push { workspace, .. }
+            | Request::Join { workspace, .. }
+            | Request::Register { workspace, .. }
+            | Request::Keys { workspace, .. }
+            | Request::Deposit { workspace, .. }
+            | Request::Device { workspace, .. }
+            | Request::Asked { workspace, .. }
+            | Request::News { workspace, .. }
+            | Request::State { workspace, .. }
+            | Request::Lookup { workspace } => *workspace,
+        }
+    }
+
     /// Its canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = start();
@@ -406,6 +431,7 @@ impl Request {
             Request::State { workspace, by, from } => {
                 w.u8(STATE).array(&workspace.0).array(&by.0).varint((*from).into())
             }
+            Request::News { workspace, heads, ops: list } => ops(ids(w.u8(NEWS).array(&workspace.0), heads), list),
             Request::Asked { workspace, declined } => {
                 w.u8(ASKED).array(&workspace.0).list(declined, |w, (invite, device)| {
                     w.array(&invite.0).array(&device.0);
@@ -462,6 +488,7 @@ impl Request {
                 let from = u32::try_from(from).map_err(|_| CodecError::Unknown { what: "part", value: from })?;
                 Request::State { workspace, by, from }
             }
+            NEWS => Request::News { workspace, heads: read_ids(&mut r, "heads", MAX_HEADS)?, ops: read_ops(&mut r)? },
             ASKED => Request::Asked {
                 workspace,
                 declined: r
@@ -492,6 +519,7 @@ impl Response {
                 });
                 ops(ops(w, shares), parts)
             }
+            Response::Heard { new } => w.u8(10).u8(u8::from(*new)),
             Response::Asked(asked) => w.u8(8).list(asked, |w, (invite, redemption)| {
                 redemption.write(w.array(&invite.0));
             }),
@@ -538,6 +566,7 @@ impl Response {
                 shares: r.list("shares", MAX_STATE_SHARES, |r| Ok(r.bytes("op", MAX_OP_BYTES)?.into()))?,
                 parts: r.list("parts", MAX_STATE_PARTS, |r| Ok(r.bytes("part", MAX_OP_BYTES)?.into()))?,
             },
+            10 => Response::Heard { new: r.option("new", |_| Ok(()))?.is_some() },
             other => return Err(CodecError::Unknown { what: "kind of response", value: other.into() }),
         };
         r.finish()?;

@@ -64,11 +64,19 @@ pub struct MailboxLimits {
     pub bytes_per_workspace: u64,
     /// Days after which a workspace that no member uses is dropped; 0: never.
     pub retention_days: u32,
+    /// Seconds after which a workspace leaves memory of which no member is connected, until somebody asks for it; 0: never.
+    pub in_memory_seconds: u32,
 }
 
 impl Default for MailboxLimits {
     fn default() -> Self {
-        Self { workspaces: 1000, ops_per_workspace: 500_000, bytes_per_workspace: 1 << 30, retention_days: 0 }
+        Self {
+            workspaces: 1000,
+            ops_per_workspace: 500_000,
+            bytes_per_workspace: 1 << 30,
+            retention_days: 0,
+            in_memory_seconds: 600,
+        }
     }
 }
 

@@ -7,11 +7,12 @@
 //! connection, whose peer id is the device key.
 
 mod room;
+mod sleep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
@@ -21,8 +22,10 @@ use omniscope_protocol::wire::{MAX_SHOWN, Refusal, Request, Response};
 use crate::config::{MailboxLimits, Policy};
 use crate::store::{Store, StoreError, Write};
 use room::{Owed, Room};
+use sleep::Asleep;
 
 pub(crate) use room::Commit;
+pub(crate) use sleep::Woken;
 
 /// Names a request that waits for its answer.
 pub(crate) type Ticket = u64;
@@ -44,8 +47,9 @@ pub(crate) enum Action {
     Commit(Commit),
     /// Commit; nobody waits for it.
     Write(Write),
-    /// Members who are connected, but the one named, may lack what was committed.
-    Poke(WorkspaceId, Option<DeviceId>),
+    /// Tell members who are connected what was committed, brought by `from`; without ops, that there is something to ask
+    /// for.
+    Tell { workspace: WorkspaceId, ops: Vec<Arc<[u8]>>, from: Option<DeviceId> },
     /// Answer with where these members are, as far as they are connected.
     Locate(Ticket, Vec<DeviceId>),
     /// A device belongs here now, or has shown an invitation (`guest`).
@@ -60,6 +64,8 @@ pub(crate) struct Mailbox {
     policy: Policy,
     limits: MailboxLimits,
     rooms: BTreeMap<WorkspaceId, Room>,
+    /// Workspaces that are served, but not in memory.
+    asleep: BTreeMap<WorkspaceId, Asleep>,
     /// Who belongs to which workspaces.
     members: BTreeMap<DeviceId, BTreeSet<WorkspaceId>>,
     blocked: BTreeSet<DeviceId>,
@@ -79,8 +85,8 @@ impl Mailbox {
         limits: MailboxLimits,
     ) -> Result<Self, StoreError> {
         let blocked = store.blocked()?.into_iter().map(DeviceId).collect();
-        let (rooms, members) = (BTreeMap::new(), BTreeMap::new());
-        let mut mailbox = Self { key, policy, limits, rooms, members, blocked, generation: 0, owed: 0 };
+        let (rooms, asleep, members) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut mailbox = Self { key, policy, limits, rooms, asleep, members, blocked, generation: 0, owed: 0 };
         for row in store.workspaces()? {
             mailbox.generation += 1;
             let mut room = Room::load(row, store, mailbox.generation)?;
@@ -97,20 +103,23 @@ impl Mailbox {
 
     /// How many workspaces are served.
     pub(crate) fn len(&self) -> usize {
-        self.rooms.len()
+        self.rooms.len() + self.asleep.len()
     }
 
     /// Ops and their bytes, all workspaces together.
     pub(crate) fn sizes(&self) -> (u64, u64) {
-        self.rooms.values().fold((0, 0), |(ops, bytes), room| (ops + room.len() as u64, bytes + room.bytes))
+        let awake = self.rooms.values().map(|room| (room.len(), room.bytes));
+        let sizes = awake.chain(self.asleep.values().map(|asleep| (asleep.ops, asleep.bytes)));
+        sizes.fold((0, 0), |(ops, bytes), (more, larger)| (ops + more as u64, bytes + larger))
     }
 
     /// One line for each workspace: id, members, ops, bytes.
     pub(crate) fn list(&self) -> Vec<String> {
-        let line = |(id, room): (&WorkspaceId, &Room)| {
-            format!("{id} members {} ops {} bytes {}", room.members.len(), room.len(), room.bytes)
-        };
-        self.rooms.iter().map(line).collect()
+        let awake = self.rooms.iter().map(|(id, room)| (*id, (room.members.len(), room.len(), room.bytes)));
+        let asleep = self.asleep.iter().map(|(id, room)| (*id, (room.members.len(), room.ops, room.bytes)));
+        let all: BTreeMap<WorkspaceId, _> = awake.chain(asleep).collect();
+        let line = |(id, (members, ops, bytes))| format!("{id} members {members} ops {ops} bytes {bytes}");
+        all.into_iter().map(line).collect()
     }
 
     /// Whether a device belongs to any workspace here.
@@ -133,13 +142,12 @@ impl Mailbox {
         self.rooms.get(id).into_iter().flat_map(|room| &room.members)
     }
 
-    /// The request by which a member is told what is kept.
-    pub(crate) fn hint(&self, id: &WorkspaceId) -> Option<Request> {
-        let heads = self.rooms.get(id)?.replica.committed_heads();
-        Some(Request::Sync { workspace: *id, heads, have: Vec::new() })
+    /// The frontier of what is kept of a workspace.
+    pub(crate) fn heads(&self, id: &WorkspaceId) -> Option<Vec<OpId>> {
+        Some(self.rooms.get(id)?.replica.committed_heads())
     }
 
-    /// Judges one request. `now_ms` is this relay's clock in Unix milliseconds.
+    /// Judges one request about a workspace that is not asleep. `now_ms` is this relay's clock in Unix milliseconds.
     pub(crate) fn handle(
         &mut self,
         from: DeviceId,
@@ -152,6 +160,9 @@ impl Mailbox {
         let refuse = |out: &mut Vec<Action>, why| out.push(Action::Respond(ticket, Response::Refused(why)));
         if self.blocked.contains(&from) {
             return refuse(out, Refusal::Blocked);
+        }
+        if let Some(room) = self.rooms.get_mut(&request.workspace()) {
+            room.touched_ms = now_ms;
         }
         match request {
             Request::Sync { workspace, heads, have } => match self.refusal(&workspace, &from) {
@@ -188,8 +199,8 @@ impl Mailbox {
                     out.push(Action::Respond(ticket, room.show_requests(&from, &declined)));
                 }
             },
-            // A device link is answered by the device that made it.
-            Request::Device { .. } => refuse(out, Refusal::NotAttester),
+            // A device link is answered by the device that made it, and no relay is told by devices.
+            Request::Device { .. } | Request::News { .. } => refuse(out, Refusal::NotAttester),
             // Who could seal them, or make a state, is a member; a relay holds no key.
             Request::Keys { .. } | Request::State { .. } => refuse(out, Refusal::NotMember),
             Request::Deposit { workspace, invite, deposit } => {
@@ -306,7 +317,7 @@ impl Mailbox {
                 if why == Refusal::NotAttester && by_request {
                     let (answer, new) = room.hear_request(invite.id, redemption);
                     if new {
-                        out.push(Action::Poke(id, None));
+                        out.push(Action::Tell { workspace: id, ops: Vec::new(), from: None });
                     }
                     return refuse(out, answer);
                 }
@@ -344,7 +355,7 @@ impl Mailbox {
                 return refuse(out, Refusal::Busy);
             }
         };
-        if self.rooms.len() >= self.limits.workspaces {
+        if self.len() >= self.limits.workspaces {
             return refuse(out, Refusal::Full);
         }
         // Last, so that who shows no founding op learns whether one would be taken.
@@ -416,7 +427,7 @@ impl Mailbox {
         if ok {
             room.on_committed(commit);
             self.owed -= room.answer(out);
-            out.push(Action::Poke(commit.workspace, commit.from));
+            out.push(Action::Tell { workspace: commit.workspace, ops: commit.brought.clone(), from: commit.from });
             if room.replica.all_committed() {
                 out.extend(room.purge(store).map(Action::Write));
             }
@@ -474,8 +485,11 @@ impl Mailbox {
 
     /// Ends the service for a workspace; false if it was not served.
     pub(crate) fn unregister(&mut self, id: &WorkspaceId, out: &mut Vec<Action>) -> bool {
-        let Some(mut room) = self.rooms.remove(id) else { return false };
-        self.owed -= room.refuse_all(out);
+        match self.rooms.remove(id) {
+            Some(mut room) => self.owed -= room.refuse_all(out),
+            None if self.asleep.remove(id).is_some() => {}
+            None => return false,
+        }
         out.push(Action::Write(Write::DropWorkspace { id: id.0 }));
         self.follow_members(id, out);
         true
@@ -483,7 +497,9 @@ impl Mailbox {
 
     /// The workspaces that no member has used for so long.
     pub(crate) fn unused_since(&self, before_ms: i64) -> Vec<WorkspaceId> {
-        self.rooms.iter().filter(|(_, room)| room.row.used_ms < before_ms).map(|(id, _)| *id).collect()
+        let awake = self.rooms.iter().map(|(id, room)| (id, &room.row));
+        let all = awake.chain(self.asleep.iter().map(|(id, asleep)| (id, &asleep.row)));
+        all.filter(|(_, row)| row.used_ms < before_ms).map(|(id, _)| *id).collect()
     }
 
     /// Shuts a device out, or lets it in again.

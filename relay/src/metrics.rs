@@ -16,6 +16,7 @@ pub(crate) struct Gauges {
     pub(crate) peers: u64,
     pub(crate) connections: u64,
     pub(crate) workspaces: u64,
+    pub(crate) awake: u64,
     pub(crate) ops: u64,
     pub(crate) op_bytes: u64,
     pub(crate) database_bytes: u64,
@@ -26,7 +27,7 @@ pub(crate) struct Gauges {
 /// The counters and gauges of one relay.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: [AtomicU64; 11],
+    requests: [AtomicU64; 12],
     refusals: [AtomicU64; REFUSALS],
     codes: [std::sync::OnceLock<&'static str>; REFUSALS],
     reservations: [AtomicU64; 2],
@@ -34,15 +35,16 @@ pub struct Metrics {
     turned_away: AtomicU64,
     stored_ops: AtomicU64,
     stored_bytes: AtomicU64,
-    gauges: [AtomicU64; 8],
+    gauges: [AtomicU64; 9],
 }
 
-const REQUESTS: [&str; 11] =
-    ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device", "asked", "state"];
-const GAUGES: [(&str, &str); 8] = [
+const REQUESTS: [&str; 12] =
+    ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device", "asked", "state", "news"];
+const GAUGES: [(&str, &str); 9] = [
     ("peers", "Devices connected."),
     ("connections", "Connections open."),
     ("workspaces", "Workspaces registered."),
+    ("workspaces_in_memory", "Workspaces in memory; the others are read when somebody asks."),
     ("ops", "Ops kept."),
     ("op_bytes", "Bytes of ops kept."),
     ("database_bytes", "Bytes of the database file."),
@@ -64,6 +66,7 @@ impl Metrics {
             Request::Device { .. } => 8,
             Request::Asked { .. } => 9,
             Request::State { .. } => 10,
+            Request::News { .. } => 11,
         };
         self.requests[kind].fetch_add(1, Relaxed);
     }
@@ -100,6 +103,7 @@ impl Metrics {
             now.peers,
             now.connections,
             now.workspaces,
+            now.awake,
             now.ops,
             now.op_bytes,
             now.database_bytes,

@@ -1,6 +1,6 @@
 //! Requests that wait, one line for each workspace, served in turn: a busy workspace makes itself wait, not others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use omniscope_protocol::identity::WorkspaceId;
 
@@ -12,14 +12,16 @@ const MAX_WAITING: usize = 4096;
 /// Lines of waiting jobs.
 pub(crate) struct Lines<T> {
     lines: BTreeMap<WorkspaceId, VecDeque<T>>,
-    /// Whose turn it is; holds exactly the workspaces with a line.
+    /// Whose turn it is; holds exactly the workspaces with a line that is not held.
     turns: VecDeque<WorkspaceId>,
+    /// Whose turn does not come before something else has happened.
+    held: BTreeSet<WorkspaceId>,
     waiting: usize,
 }
 
 impl<T> Default for Lines<T> {
     fn default() -> Self {
-        Self { lines: BTreeMap::new(), turns: VecDeque::new(), waiting: 0 }
+        Self { lines: BTreeMap::new(), turns: VecDeque::new(), held: BTreeSet::new(), waiting: 0 }
     }
 }
 
@@ -33,7 +35,7 @@ impl<T> Lines<T> {
         if line >= MAX_PER_WORKSPACE || self.waiting >= MAX_WAITING {
             return Err(job);
         }
-        if line == 0 {
+        if line == 0 && !self.held.contains(&workspace) {
             self.turns.push_back(workspace);
         }
         self.lines.entry(workspace).or_default().push_back(job);
@@ -55,6 +57,32 @@ impl<T> Lines<T> {
         job
     }
 
+    /// Lets a line wait; false if it does already.
+    pub(crate) fn hold(&mut self, workspace: WorkspaceId) -> bool {
+        self.turns.retain(|turn| *turn != workspace);
+        self.held.insert(workspace)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn release(&mut self, workspace: WorkspaceId) {
+        if self.held.remove(&workspace) && self.lines.contains_key(&workspace) {
+            self.turns.push_back(workspace);
+        }
+    }
+
+    /// Takes all of a line.
+    pub(crate) fn clear(&mut self, workspace: &WorkspaceId) -> VecDeque<T> {
+        self.turns.retain(|turn| turn != workspace);
+        let line = self.lines.remove(workspace).unwrap_or_default();
+        self.waiting -= line.len();
+        line
+    }
+
+    /// Whether it is anybody's turn.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.waiting
     }
@@ -63,6 +91,20 @@ impl<T> Lines<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_is_held_waits_and_no_other_does() {
+        let (held, other) = (WorkspaceId([1; 32]), WorkspaceId([2; 32]));
+        let mut lines = Lines::default();
+        assert_eq!(lines.push(held, 1), Ok(()));
+        assert!(lines.hold(held) && !lines.hold(held));
+        assert_eq!([lines.push(held, 2), lines.push(other, 3)], [Ok(()); 2]);
+        assert_eq!([lines.pop(), lines.pop()], [Some(3), None]);
+        assert!(!lines.is_ready() && lines.len() == 2);
+        lines.release(held);
+        assert_eq!((lines.pop(), lines.is_ready()), (Some(1), true));
+        assert_eq!((lines.clear(&held).len(), lines.len(), lines.is_ready()), (1, 0, false));
+    }
 
     #[test]
     fn a_flood_in_one_workspace_makes_no_other_wait() {

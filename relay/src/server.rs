@@ -6,9 +6,10 @@
 mod driver;
 mod events;
 mod listen;
-mod pokes;
+mod news;
 mod proxied;
 mod transport;
+mod waking;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -99,6 +99,7 @@ struct FileMailbox {
     ops_per_workspace: Option<usize>,
     bytes_per_workspace: Option<u64>,
     retention_days: Option<u32>,
+    in_memory_seconds: Option<u32>,
 }
 
 /// What is in force.
@@ -184,6 +185,7 @@ impl FileMailbox {
         set(&mut mailbox.ops_per_workspace, self.ops_per_workspace);
         set(&mut mailbox.bytes_per_workspace, self.bytes_per_workspace);
         set(&mut mailbox.retention_days, self.retention_days);
+        set(&mut mailbox.in_memory_seconds, self.in_memory_seconds);
     }
 }
 

@@ -156,3 +156,32 @@ fn settings_come_from_flags_else_the_environment_else_the_file_and_errors_say_wh
     let (ok, said) = check("policy = \"closed\"\n", &[], &[]);
     assert!(!ok && said.contains("expected the policy members or open"), "{said}");
 }
+
+#[test]
+fn a_workspace_that_nobody_uses_leaves_memory_and_is_there_when_somebody_asks() {
+    let place = tempfile::tempdir().unwrap();
+    let (port, settings) = (free_port(), place.path().join("relay.toml"));
+    std::fs::write(&settings, "[mailbox]\nin_memory_seconds = 1\n").unwrap();
+    let admin = format!("127.0.0.1:{port}");
+    let more = ["--admin", &admin, "--config", settings.to_str().unwrap()];
+    let Some(relay) = Relay::start(&place.path().join("relay"), &more) else { return };
+    let (mut ana, ws) = keep(place.path(), &relay, &relay.order(&["register"]));
+    let in_memory = |n: u8| get(port, "/metrics").contains(&format!("omniscope_relay_workspaces_in_memory {n}\n"));
+    ana.until("it is in memory", |_| in_memory(1));
+    let listed = relay.order(&["workspaces"]);
+    ana.stop();
+    let mut ben = Headless::start_with("Ben", &Home::of(place.path(), "Ben"), &LOOPBACK, None, &[]).unwrap();
+    ben.until("Ana's workspace leaves memory", |_| in_memory(0));
+    assert_eq!(relay.order(&["workspaces"]), listed);
+
+    let mut ana = Headless::start_with("Ana", &Home::of(place.path(), "Ana"), &LOOPBACK, None, &[]).unwrap();
+    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "later"}));
+    ana.until("what she adds is kept", |p| {
+        let relay = p.call("relay.list", json!({"workspace": ws}))["relays"][0].clone();
+        relay["state"] == "kept"
+            && relay["behind"] == 0
+            && p.call("workspace.show", json!({"workspace": ws}))["unsent"] == 0
+    });
+    ana.until("it is in memory", |_| in_memory(1));
+    assert_ne!(relay.order(&["workspaces"]), listed);
+}

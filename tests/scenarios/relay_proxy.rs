@@ -1,7 +1,10 @@
 //! A relay behind a reverse proxy that speaks the PROXY protocol: limits by address count the real addresses, and nobody
 //! but the proxy is believed.
 //!
-//! The proxy here passes bytes on behind its header, as nginx and haproxy do. Deliberately absent: TLS, which such a proxy ends.
+//! The proxy here passes bytes on behind its header; `real` has nginx and haproxy. Deliberately absent: TLS, which such a
+//! proxy ends.
+
+mod real;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

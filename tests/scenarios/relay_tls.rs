@@ -21,7 +21,7 @@ fn openssl(folder: &Path, line: &str) {
 }
 
 /// An authority, and a certificate of it for `localhost` with its key.
-fn certificates(folder: &Path) -> [PathBuf; 3] {
+pub(super) fn certificates(folder: &Path) -> [PathBuf; 3] {
     let key = "-newkey rsa:2048 -nodes -days 2";
     openssl(folder, &format!("req -x509 {key} -keyout ca.key -out ca.crt -subj /CN=Lab"));
     openssl(folder, &format!("req {key} -keyout relay.key -out relay.csr -subj /CN=localhost"));

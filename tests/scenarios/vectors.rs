@@ -173,6 +173,7 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("device", Request::Device { workspace, key: link_key().id(), redemption: redemption.clone() }),
         ("asked", Request::Asked { workspace, declined: vec![(OpId([21; 32]), bob().id())] }),
         ("state", Request::State { workspace, by: alice().id(), from: 300 }),
+        ("news", Request::News { workspace, heads: ids(&[30]), ops: vec![Arc::from([1, 2, 3].as_slice())] }),
         ("join", join(None)),
         ("join, by request", join(Some("Bob".to_owned()))),
     ]
@@ -200,6 +201,8 @@ pub(super) fn responses() -> Vec<(String, Response)> {
             "state".to_owned(),
             Response::State { checkpoint: Some(Arc::from([1].as_slice())), shares: ops(), parts: ops() },
         ),
+        ("heard".to_owned(), Response::Heard { new: false }),
+        ("heard, and new".to_owned(), Response::Heard { new: true }),
         (
             "found".to_owned(),
             Response::Found(vec![(bob().id(), vec!["/ip4/192.0.2.1/tcp/4001".into()]), (alice().id(), vec![])]),
@@ -211,7 +214,7 @@ pub(super) fn responses() -> Vec<(String, Response)> {
             all.push((format!("refused: {}", refusal.code()), Response::Refused(refusal)));
         }
     }
-    assert_eq!(all.len(), 12 + usize::from(REFUSALS));
+    assert_eq!(all.len(), 14 + usize::from(REFUSALS));
     all
 }
 

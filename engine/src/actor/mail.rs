@@ -6,6 +6,7 @@
 //! (`--relay`). Deliberately absent: connections and reservations, which are the network's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, KeyId, OpId, WorkspaceId};
@@ -384,19 +385,32 @@ impl Actor {
         }
     }
 
-    /// A relay says what it has committed; who lacks some of it asks for it.
-    pub(super) fn answer_poke(&mut self, id: WorkspaceId, relay: DeviceId, heads: &[OpId]) -> Response {
+    /// A relay says what it has committed; who lacks some of it and was not given it asks for it.
+    pub(super) fn answer_news(
+        &mut self,
+        id: WorkspaceId,
+        relay: DeviceId,
+        heads: &[OpId],
+        ops: &[Arc<[u8]>],
+    ) -> Response {
         let now = self.now();
         if !self.rooms.contains_key(&id) || !self.keeps(&relay, &id) {
             return Response::Refused(Refusal::UnknownWorkspace);
         }
-        let ahead = heads.iter().any(|head| !self.rooms[&id].space.replica.knows(head));
-        if ahead || self.hears_requests(&id) {
+        let lacks = |actor: &Self| {
+            let knows = |head| actor.rooms.get(&id).is_some_and(|room| room.space.replica.knows(head));
+            !heads.iter().all(knows)
+        };
+        let new = lacks(self);
+        if new {
+            self.take_ops(&id, ops);
+        }
+        if lacks(self) || self.hears_requests(&id) {
             self.sync_mail_at(&relay, &id, now);
         } else {
             self.note_mail(relay, &id, heads.to_vec());
         }
-        Response::Sync { ops: Vec::new(), heads: Vec::new(), more: false }
+        Response::Heard { new }
     }
 
     /// Asks once who else is there, to reach them directly.

@@ -530,11 +530,11 @@ impl Actor {
             Err(_) => return self.respond(token, &Response::Refused(Refusal::Malformed)),
         };
         match request {
-            Request::Sync { workspace, heads, .. } if self.mail.is_met(&device) => {
-                let response = self.answer_poke(workspace, device, &heads);
+            Request::News { workspace, heads, ops } if self.mail.is_met(&device) => {
+                let response = self.answer_news(workspace, device, &heads, &ops);
                 self.respond(token, &response);
             }
-            // A relay reads what it is given, and asks for nothing else.
+            // A relay reads what it is given, and asks for nothing.
             _ if self.mail.is_met(&device) => self.respond(token, &Response::Refused(Refusal::NotMember)),
             Request::Sync { workspace, heads, have } => {
                 let response = self.answer_sync(workspace, device, &heads, &have);
@@ -558,10 +558,12 @@ impl Actor {
                 let response = self.answer_state(workspace, device, by, from);
                 self.respond(token, &response);
             }
-            // Whoever is a member has no need of it; only a relay keeps keys for links.
-            Request::Deposit { .. } | Request::Register { .. } | Request::Lookup { .. } | Request::Asked { .. } => {
-                self.respond(token, &Response::Refused(Refusal::NotAttester))
-            }
+            // Whoever is a member has no need of it; only a relay keeps keys for links, and tells news.
+            Request::Deposit { .. }
+            | Request::Register { .. }
+            | Request::Lookup { .. }
+            | Request::Asked { .. }
+            | Request::News { .. } => self.respond(token, &Response::Refused(Refusal::NotAttester)),
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
             Request::Device { workspace, key, redemption } => {
                 match self.answer_device(workspace, device, &key, &redemption) {

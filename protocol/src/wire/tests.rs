@@ -19,6 +19,7 @@ fn requests() -> Vec<Request> {
         Request::Register { workspace, genesis: vec![1, 2].into(), token: b"token".to_vec() },
         Request::Lookup { workspace },
         Request::State { workspace, by: DeviceId([4; 32]), from: 300 },
+        Request::News { workspace, heads: vec![OpId([2; 32])], ops: vec![vec![1, 2, 3].into()] },
     ]
 }
 
@@ -37,6 +38,7 @@ fn responses() -> Vec<Response> {
         },
         Response::Found(vec![(DeviceId([4; 32]), vec!["/ip4/127.0.0.1/tcp/1".into()]), (DeviceId([5; 32]), vec![])]),
     ];
+    all.extend([true, false].map(|new| Response::Heard { new }));
     all.extend(Refusal::ALL.map(Response::Refused));
     all
 }

@@ -23,7 +23,8 @@ pub(crate) struct Commit {
     pub(crate) ops: u32,
     /// Which commit of the workspace it is, from 1.
     pub(crate) number: u64,
-    /// Who brought them.
+    /// The ops that are new, and who brought them.
+    pub(crate) brought: Vec<Arc<[u8]>>,
     pub(crate) from: Option<DeviceId>,
     pub(crate) writes: Vec<Write>,
 }
@@ -48,6 +49,8 @@ pub(super) struct Room {
     pub(super) replica: Replica,
     pub(super) members: BTreeSet<DeviceId>,
     pub(super) bytes: u64,
+    /// When somebody asked about it last.
+    pub(super) touched_ms: u64,
     /// Tells this reading of the log from an earlier one, whose commits count no more.
     pub(super) generation: u64,
     /// Answers in the order of the commits that they wait for.
@@ -89,7 +92,21 @@ impl Room {
     fn empty(row: WorkspaceRow, replica: Replica, generation: u64) -> Self {
         let (members, husks) = (BTreeSet::new(), BTreeSet::new());
         let (owed, deposits, asked) = (VecDeque::new(), BTreeMap::new(), BTreeMap::new());
-        Self { row, replica, members, bytes: 0, generation, owed, begun: 0, ended: 0, deposits, husks, asked }
+        let touched_ms = u64::try_from(row.used_ms).unwrap_or_default();
+        Self {
+            row,
+            replica,
+            members,
+            bytes: 0,
+            touched_ms,
+            generation,
+            owed,
+            begun: 0,
+            ended: 0,
+            deposits,
+            husks,
+            asked,
+        }
     }
 
     /// A workspace that is registered now, with its genesis.
@@ -262,6 +279,12 @@ impl Room {
         Response::Sync { ops, heads: self.replica.committed_heads(), more: missing.more }
     }
 
+    /// Whether all of it is on the disk, nothing is under way, and nobody asked since.
+    pub(super) fn is_idle_since(&self, before_ms: u64) -> bool {
+        let done = self.owed.is_empty() && self.begun == self.ended && self.replica.all_committed();
+        done && self.touched_ms < before_ms && self.replica.waiting() == 0 && self.asked.is_empty()
+    }
+
     fn is_open(&self, invite: &OpId) -> bool {
         let judge = self.replica.judge();
         judge.node(&invite.0).and_then(|node| judge.invite_state(node)).is_some_and(|state| state.open())
@@ -320,7 +343,9 @@ impl Room {
     pub(super) fn commit(&mut self, writes: Vec<Write>, from: Option<DeviceId>) -> Commit {
         self.begun += 1;
         let (workspace, generation, ops) = (self.id(), self.generation, self.replica.len() as u32);
-        Commit { workspace, generation, ops, number: self.begun, from, writes }
+        let op = |write: &Write| if let Write::Op { bytes, .. } = write { Some(Arc::clone(bytes)) } else { None };
+        let brought = writes.iter().filter_map(op).collect();
+        Commit { workspace, generation, ops, number: self.begun, brought, from, writes }
     }
 
     /// A commit went well; commits end in the order in which they began.

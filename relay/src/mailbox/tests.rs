@@ -223,3 +223,30 @@ fn a_key_for_a_link_is_taken_from_owners_only() {
     assert!(matches!(lay(ANA, 2), Response::Receipt { .. }));
     assert_eq!(lay(BEN, 3), refused(Refusal::NotMember), "what lies there stays");
 }
+
+#[test]
+fn a_workspace_that_nobody_uses_leaves_memory_and_comes_back_as_it_was() {
+    let mut stage = Stage::new(MailboxLimits::default());
+    let id = genesis().workspace();
+    stage.register(ANA, b"sesame");
+    stage.push(&ops(vec![set_role(BEN, Role::Editor)]));
+    let before = (stage.sync(BEN), stage.mailbox.list(), stage.mailbox.sizes());
+    stage.mailbox.rest(5, |_| false);
+    assert_eq!(stage.mailbox.awake(), 1, "somebody asked since");
+    stage.mailbox.rest(6, |device| *device == key(BEN).id());
+    assert_eq!(stage.mailbox.awake(), 1, "Ben is connected");
+    stage.mailbox.rest(6, |_| false);
+    assert!(stage.mailbox.is_asleep(&id) && stage.mailbox.is_member(&key(BEN).id()));
+    assert_eq!((stage.mailbox.awake(), stage.mailbox.len()), (0, 1));
+    assert_eq!((stage.mailbox.list(), stage.mailbox.sizes()), (before.1.clone(), before.2));
+
+    let woken = stage.mailbox.wake(&id).unwrap().read(&stage.store);
+    assert!(stage.mailbox.on_woken(woken, 5));
+    assert_eq!((stage.sync(BEN), stage.mailbox.list(), stage.mailbox.sizes()), before);
+
+    stage.mailbox.rest(6, |_| false);
+    let woken = stage.mailbox.wake(&id).unwrap().read(&stage.store);
+    assert!(stage.mailbox.unregister(&id, &mut Vec::new()));
+    assert!(stage.mailbox.on_woken(woken, 5));
+    assert_eq!((stage.sync(BEN), stage.mailbox.len()), (refused(Refusal::UnknownWorkspace), 0), "it is gone for good");
+}

@@ -14,7 +14,8 @@ use omniscope_protocol::identity::{DeviceId, hex};
 use omniscope_protocol::wire::{MAX_FOUND, MAX_FOUND_ADDRESSES, Request, Response};
 use tokio::sync::{mpsc, oneshot};
 
-use super::pokes::Pokes;
+use super::news::News;
+use super::waking::Waking;
 use super::{Order, STOP_WITHIN};
 use crate::Config;
 use crate::admission::Gate;
@@ -29,8 +30,8 @@ use crate::queue::Lines;
 use crate::rates::Rates;
 use crate::store::{Store, StoreError, Write};
 
-/// The pokes are looked at this often.
-const TICK: Duration = Duration::from_millis(40);
+/// What is to be told is looked at this often.
+const TICK: Duration = Duration::from_millis(20);
 /// The gauges are brought up to date this often.
 const GAUGES_EVERY: Duration = Duration::from_secs(1);
 /// Workspaces that nobody uses are looked for this often.
@@ -58,7 +59,7 @@ pub(super) struct Driver {
     pub(super) peer: PeerId,
     pub(super) config: Config,
     pub(super) mailbox: Mailbox,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     pub(super) gate: Gate,
     codec: BytesCodec,
     pub(super) metrics: Arc<Metrics>,
@@ -70,7 +71,8 @@ pub(super) struct Driver {
     pub(super) by_ip: Rates<IpAddr>,
     /// What connected devices say about where they listen.
     pub(super) told: BTreeMap<PeerId, Vec<Multiaddr>>,
-    pub(super) pokes: Pokes,
+    pub(super) news: News,
+    pub(super) waking: Waking,
     committed: (mpsc::UnboundedSender<Outcome>, mpsc::UnboundedReceiver<Outcome>),
     commits_under_way: usize,
     swept: Instant,
@@ -111,7 +113,8 @@ impl Driver {
             by_peer: Rates::new(peer_rate, peer_burst),
             by_ip: Rates::new(ip_rate, ip_burst),
             told: BTreeMap::new(),
-            pokes: Pokes::default(),
+            news: News::default(),
+            waking: Waking::default(),
             committed: mpsc::unbounded_channel(),
             commits_under_way: 0,
             swept: Instant::now(),
@@ -126,7 +129,8 @@ impl Driver {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((commit, ok)) = self.committed.1.recv() => self.on_committed(&commit, ok),
-                () = std::future::ready(()), if self.lines.len() > 0 => self.serve_next(),
+                Some(woken) = self.waking.woken.recv() => self.on_woken(woken),
+                () = std::future::ready(()), if self.lines.is_ready() => self.serve_next(),
                 Some(order) = orders.recv() => self.on_order(order),
                 _ = tick.tick() => self.on_tick(Instant::now()),
                 // Also when the handle was dropped.
@@ -144,7 +148,8 @@ impl Driver {
                 // New requests are refused from here on, but answers still go out.
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((commit, ok)) = self.committed.1.recv() => self.on_committed(&commit, ok),
-                () = std::future::ready(()), if self.lines.len() > 0 => self.serve_next(),
+                Some(woken) = self.waking.woken.recv() => self.on_woken(woken),
+                () = std::future::ready(()), if self.lines.is_ready() => self.serve_next(),
             }
         }
     }
@@ -217,7 +222,11 @@ impl Driver {
                     });
                 }
                 Action::Write(write) => self.write(write),
-                Action::Poke(workspace, from) => self.pokes.due(workspace, from, Instant::now()),
+                Action::Tell { workspace, ops, from } => {
+                    let now = Instant::now();
+                    self.news.add(workspace, &ops, from, now);
+                    self.tell_news(workspace, now);
+                }
                 Action::Locate(ticket, devices) => {
                     let found = devices.into_iter().filter_map(|device| Some((device, self.located(&device)?)));
                     let found = found.take(MAX_FOUND).collect();
@@ -281,7 +290,7 @@ impl Driver {
     }
 
     fn on_tick(&mut self, now: Instant) {
-        self.poke_due(now);
+        self.tell_due(now);
         if now.duration_since(self.gauged) < GAUGES_EVERY {
             return;
         }
@@ -292,12 +301,14 @@ impl Driver {
             peers: network.num_peers() as u64,
             connections: u64::from(network.connection_counters().num_established()),
             workspaces: self.mailbox.len() as u64,
+            awake: self.mailbox.awake() as u64,
             ops,
             op_bytes: bytes,
             database_bytes: self.store.file_bytes(),
             waiting_requests: self.lines.len() as u64,
             free_incoming_bytes: self.codec.free() as u64,
         });
+        self.rest();
         let days = self.config.mailbox.retention_days;
         if days > 0 && now.duration_since(self.swept) >= SWEEP_EVERY {
             self.swept = now;

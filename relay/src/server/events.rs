@@ -34,7 +34,10 @@ impl Driver {
                 tracing::debug!(reason = ?cause.downcast::<Crowded>().ok(), "a connection is not let in");
                 self.metrics.turned_away();
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => drop(self.told.remove(&peer_id)),
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                self.told.remove(&peer_id);
+                self.news.gone(&peer_id);
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))
                 if !matches!(error, ping::Failure::Unsupported) =>
             {
@@ -77,14 +80,11 @@ impl Driver {
                     let ticket = self.ticket(channel);
                     self.on_request(peer, connection_id, ticket, request);
                 }
-                Message::Response { request_id, .. } => self.pokes.answered(request_id),
+                Message::Response { request_id, response } => self.on_heard(request_id, &response.body),
             },
             request_response::Event::OutboundFailure { request_id, error, .. } => {
                 tracing::debug!(%error, "a member did not hear the news");
-                match error {
-                    OutboundFailure::Timeout => self.pokes.unheard(request_id, Instant::now()),
-                    _ => self.pokes.answered(request_id),
-                }
+                self.on_unheard(request_id, matches!(error, OutboundFailure::Timeout));
             }
             request_response::Event::InboundFailure { error, .. } => tracing::debug!(%error, "request not answered"),
             request_response::Event::ResponseSent { .. } => {}
@@ -106,22 +106,11 @@ impl Driver {
             }
             Err(_) => return refuse(self, Refusal::Malformed),
         };
-        let workspace = match &request {
-            Request::Sync { workspace, .. }
-            | Request::Fetch { workspace, .. }
-            | Request::Push { workspace, .. }
-            | Request::Join { workspace, .. }
-            | Request::Register { workspace, .. }
-            | Request::Keys { workspace, .. }
-            | Request::Deposit { workspace, .. }
-            | Request::Device { workspace, .. }
-            | Request::Asked { workspace, .. }
-            | Request::State { workspace, .. }
-            | Request::Lookup { workspace } => *workspace,
-        };
+        let workspace = request.workspace();
         let job = Job { from, ticket, request, _incoming: incoming };
-        if self.lines.push(workspace, job).is_err() {
-            refuse(self, Refusal::Busy);
+        match self.lines.push(workspace, job) {
+            Ok(()) => self.wake(workspace),
+            Err(_) => refuse(self, Refusal::Busy),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The ways in: TCP, QUIC and WebSocket with Noise and Yamux; WebSocket over TLS where a certificate is configured.
 
+use std::path::Path;
 use std::time::Duration;
 
-use base64_pem::{certificates, private_key};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, Transport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{PeerId, Swarm, SwarmBuilder, dns, noise, tcp, websocket, yamux};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::StartError;
 use super::proxied::Proxied;
@@ -16,8 +18,6 @@ use crate::admission::Gate;
 use crate::behaviour::Behaviour;
 use crate::codec::BytesCodec;
 use crate::screen::Screen;
-
-mod base64_pem;
 
 /// A QUIC connection without a packet for this long is dead; the same as in the devices.
 const QUIC_IDLE_MS: u32 = 4000;
@@ -52,7 +52,10 @@ pub(super) fn build(
         .map_err(|error| failed(&error))?
         .with_behaviour(|key| Behaviour::new(key.public(), &config.limits, gate, codec))
         .map_err(|error| failed(&error))?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
+        // Lazily: what is said goes out with the name of its protocol, not a round trip later.
+        .with_swarm_config(|config| {
+            config.with_idle_connection_timeout(IDLE).with_substream_upgrade_protocol_override(Version::V1Lazy)
+        })
         .build();
     Ok(swarm)
 }
@@ -65,18 +68,51 @@ fn websocket(key: &Keypair, config: &Config, gate: &Gate) -> Result<Boxed<(PeerI
     let none = dns::Transport::custom(tcp, dns::ResolverConfig::default(), dns::ResolverOpts::default());
     let mut web = websocket::Config::new(none);
     if let Some((chain, secret)) = &config.tls {
-        let read = |path: &std::path::Path| {
-            std::fs::read_to_string(path)
-                .map_err(|e| StartError::Transport(format!("cannot read {}: {e}", path.display())))
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|e| StartError::Transport(format!("cannot read {}: {e}", path.display())))
         };
         let chain = certificates(&read(chain)?).map_err(|e| failed(&format!("{}: {e}", chain.display())))?;
-        let secret = private_key(&read(secret)?).map_err(|e| failed(&format!("{}: {e}", secret.display())))?;
-        let certificates = chain.into_iter().map(websocket::tls::Certificate::new);
-        let tls = websocket::tls::Config::new(websocket::tls::PrivateKey::new(secret), certificates);
+        let secret = private_key(&read(secret)?)
+            .map_err(|e| failed(&format!("no private key can be read from {}: {e}", secret.display())))?;
+        let secret = websocket::tls::PrivateKey::new(secret);
+        let tls = websocket::tls::Config::new(secret, chain.into_iter().map(websocket::tls::Certificate::new));
         web.set_tls_config(tls.map_err(|error| failed(&error))?);
     }
     let noise = noise::Config::new(key).map_err(|error| failed(&error))?;
     let web =
         web.upgrade(Version::V1Lazy).authenticate(Screen::new(noise, gate.clone())).multiplex(yamux::Config::default());
     Ok(web.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed())
+}
+
+/// Every certificate of a chain in PEM form, in the order of the file.
+fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let found = found.map_err(|error| error.to_string())?;
+    if found.is_empty() {
+        return Err("it holds no certificate in PEM form".to_owned());
+    }
+    Ok(found.iter().map(|certificate| certificate.to_vec()).collect())
+}
+
+/// The first private key of a file in PEM form, as DER of a shape that the TLS library knows: it would panic at another.
+fn private_key(pem: &[u8]) -> Result<Vec<u8>, String> {
+    let found = PrivateKeyDer::from_pem_slice(pem).map_err(|error| error.to_string())?;
+    PrivateKeyDer::try_from(found.secret_der())?;
+    Ok(found.secret_der().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_and_no_key_is_refused() {
+        let block = |label, body| format!("x\n-----BEGIN {label}-----\n{body}\n-----END {label}-----\n").into_bytes();
+        let chain =
+            [block("CERTIFICATE", "AAEC\nAw=="), block("PRIVATE KEY", "/+8="), block("CERTIFICATE", "BA==")].concat();
+        assert_eq!(certificates(&chain), Ok(vec![vec![0, 1, 2, 3], vec![4]]));
+        assert!(certificates(&[]).is_err() && certificates(&block("CERTIFICATE", "?")).is_err());
+        assert!(private_key(&chain).is_err(), "these are the bytes of no key");
+        assert!(private_key(&[]).is_err() && private_key(&block("CERTIFICATE", "AAEC")).is_err());
+    }
 }

@@ -35,15 +35,16 @@ impl Store {
         })
     }
 
-    /// Streams a workspace's ops in the order in which they came, as `(id, bytes)`. The callback must not read.
+    /// Streams a workspace's ops in the order in which they came, as `(id, bytes)`.
     pub(crate) fn for_each_op(
         &self,
         workspace: &[u8; 32],
         mut each: impl FnMut([u8; 32], &[u8]),
     ) -> Result<(), StoreError> {
-        let reader = self.read();
+        // By a connection of its own: other reads do not wait for a long log.
+        let reader = super::connect(&self.folder.join(super::DATABASE_FILE))?;
         let mut stream = || -> rusqlite::Result<()> {
-            let mut select = reader.prepare_cached("SELECT id, bytes FROM op WHERE workspace = ?1 ORDER BY seq")?;
+            let mut select = reader.prepare("SELECT id, bytes FROM op WHERE workspace = ?1 ORDER BY seq")?;
             let mut rows = select.query(params![workspace])?;
             while let Some(row) = rows.next()? {
                 each(row.get(0)?, row.get_ref(1)?.as_blob()?);

@@ -122,7 +122,8 @@ fn growth() -> Vec<Setup> {
     [peers, workspaces, stored].concat()
 }
 
-#[tokio::main]
+/// One thread for all members, so that of two cores the relay has one.
+#[tokio::main(worker_threads = 1)]
 async fn main() -> Result<()> {
     let options = options()?;
     println!("{HEAD}");

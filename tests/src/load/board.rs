@@ -1,6 +1,7 @@
 //! When each op was made, and how long it took to be acknowledged and to arrive.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ pub struct Board {
 pub struct Latency {
     acknowledged: Mutex<Vec<u32>>,
     arrived: Mutex<Vec<u32>>,
+    resting: AtomicUsize,
 }
 
 impl Board {
@@ -39,6 +41,11 @@ impl Board {
     /// Somebody else has it.
     pub fn arrived(&self, op: &OpId) {
         Self::note(&self.latency.arrived, self.since(op));
+    }
+
+    /// Somebody will edit no more.
+    pub fn rests(&self) {
+        self.latency.resting.fetch_add(1, Relaxed);
     }
 
     /// How many ops were made.
@@ -72,6 +79,11 @@ impl Latency {
     /// Ops acknowledged and ops arrived so far.
     pub fn counts(&self) -> (usize, usize) {
         (self.acknowledged.lock().unwrap().len(), self.arrived.lock().unwrap().len())
+    }
+
+    /// How many will edit no more.
+    pub fn resting(&self) -> usize {
+        self.resting.load(Relaxed)
     }
 
     /// Median and 99th percentile of the time from making an op to its receipt.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use libp2p::core::upgrade::Version;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, Message, OutboundRequestId, ProtocolSupport};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -21,7 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use super::{Board, Place};
 
 /// What was refused or lost on the way is tried again this often.
-const AGAIN: Duration = Duration::from_millis(250);
+const AGAIN: Duration = Duration::from_millis(500);
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// As the devices have it.
@@ -107,7 +108,10 @@ fn swarm(key: &DeviceKey, pings: ping::Config) -> Swarm<Talk> {
             ping: ping::Behaviour::new(pings),
         })
         .unwrap()
-        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(24 * 3600)))
+        .with_swarm_config(|config| {
+            let idle = Duration::from_secs(24 * 3600);
+            config.with_idle_connection_timeout(idle).with_substream_upgrade_protocol_override(Version::V1Lazy)
+        })
         .build()
 }
 
@@ -279,14 +283,21 @@ impl Member {
                     self.push_on();
                 }
                 _ = again.tick() => {
-                    self.dial();
+                    if !self.swarm.is_connected(&self.relay_peer) {
+                        self.dial();
+                    }
                     self.push_on();
                     if self.again {
                         self.sync_on();
                     }
                 }
                 changed = phase.changed() => match changed {
-                    Ok(()) => edits = edits_from_now(),
+                    Ok(()) => {
+                        edits = edits_from_now();
+                        if *phase.borrow() == Phase::Settle {
+                            self.board.rests();
+                        }
+                    }
                     Err(_) => return self,
                 },
             }
@@ -327,14 +338,14 @@ impl Member {
             }
             SwarmEvent::Behaviour(TalkEvent::Requests(event)) => match event {
                 request_response::Event::Message { message: Message::Request { request, channel, .. }, .. } => {
-                    let nothing = Response::Sync { ops: Vec::new(), heads: Vec::new(), more: false };
+                    let Ok(Request::News { heads, ops, .. }) = Request::decode(&request) else { return };
+                    let lacks = |member: &Self| heads.iter().any(|head| !member.known.contains(head));
+                    let new = lacks(self);
+                    self.take_all(&ops);
                     // The relay may have gone.
-                    let _ = self.swarm.behaviour_mut().requests.send_response(channel, nothing.encode());
-                    let heads = match Request::decode(&request) {
-                        Ok(Request::Sync { heads, .. }) => heads,
-                        _ => Vec::new(),
-                    };
-                    if heads.iter().any(|head| !self.known.contains(head)) {
+                    let heard = Response::Heard { new }.encode();
+                    let _ = self.swarm.behaviour_mut().requests.send_response(channel, heard);
+                    if lacks(self) {
                         self.sync_on();
                     }
                 }

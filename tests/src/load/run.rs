@@ -130,7 +130,8 @@ impl Crowd {
     pub async fn settle(&self, members: usize) {
         self.tell(Phase::Settle);
         let arrived = async {
-            while self.latency.counts().1 < self.made() * (members - 1) {
+            // As long as somebody may still make an op, what was made is not all.
+            while self.latency.resting() < self.tasks.len() || self.latency.counts().1 < self.made() * (members - 1) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

@@ -1,0 +1,195 @@
+//! Telling connected members what was committed: the heads, and to who lacked what it was told lately, also the ops.
+//!
+//! The first news of a workspace goes out at once, what follows gathers for a moment. Nobody is told again before it has
+//! answered: meanwhile what it is to be told gathers for it, and beyond a bound it is told the heads alone, and asks.
+//! Deliberately absent: any account of what a member holds. Whether it hears of ops from others already, its answers say.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use libp2p::PeerId;
+use libp2p::request_response::OutboundRequestId;
+use omniscope_protocol::identity::{DeviceId, WorkspaceId};
+use omniscope_protocol::wire::{Request, Response};
+
+use super::driver::Driver;
+use crate::names::peer_of;
+
+/// Time between two news of one workspace, for each member who is told: large workspaces take no more of the relay's
+/// time than small ones.
+const PACE: Duration = Duration::from_millis(20);
+const MAX_PACE: Duration = Duration::from_millis(200);
+/// Bytes of ops that gather for one message; where there are more, heads are told alone.
+const MAX_OP_BYTES: usize = 32 * 1024;
+
+/// Who lacked what it was told is given ops until so many news in a row were known to it: one that asks for what it
+/// lacks may have been answered before the next news come.
+const GIVEN_OPS: u8 = 16;
+
+/// What is to be told, and who was told and has not answered.
+#[derive(Default)]
+pub(super) struct News {
+    /// Workspaces of which something was told lately or is to be told.
+    gathered: BTreeMap<WorkspaceId, Gathered>,
+    listeners: BTreeMap<PeerId, BTreeMap<WorkspaceId, Listener>>,
+    sent: HashMap<OutboundRequestId, (PeerId, WorkspaceId)>,
+}
+
+/// What came since members were told last.
+struct Gathered {
+    /// The earliest moment of the next telling.
+    next: Instant,
+    /// Whether there is anything to tell.
+    due: bool,
+    batch: Batch,
+    /// Who brought it: if it was one device, it knows.
+    from: BTreeSet<Option<DeviceId>>,
+}
+
+/// Ops to tell, if they are all that came; else there is more to ask for.
+#[derive(Default)]
+struct Batch {
+    ops: Vec<Arc<[u8]>>,
+    bytes: usize,
+    incomplete: bool,
+}
+
+/// A member as a listener to one workspace.
+#[derive(Default)]
+struct Listener {
+    under_way: bool,
+    /// What came before it had answered.
+    missed: Option<Batch>,
+    /// How many more news it is given with their ops.
+    lacks: u8,
+}
+
+impl Batch {
+    /// Adds what came, in order; nothing means that there is something to ask for.
+    fn add(&mut self, ops: &[Arc<[u8]>]) {
+        self.bytes += ops.iter().map(|op| op.len()).sum::<usize>();
+        self.incomplete |= ops.is_empty() || self.bytes > MAX_OP_BYTES;
+        if self.incomplete { self.ops.clear() } else { self.ops.extend_from_slice(ops) }
+    }
+}
+
+impl Gathered {
+    fn new(next: Instant) -> Self {
+        Self { next, due: false, batch: Batch::default(), from: BTreeSet::new() }
+    }
+
+    /// Whether one device brought all of it.
+    fn is_only_from(&self, device: DeviceId) -> bool {
+        self.from.len() == 1 && self.from.contains(&Some(device))
+    }
+}
+
+impl News {
+    /// Something was committed, brought by `from`. Without ops, members are told to ask.
+    pub(super) fn add(&mut self, workspace: WorkspaceId, ops: &[Arc<[u8]>], from: Option<DeviceId>, now: Instant) {
+        let gathered = self.gathered.entry(workspace).or_insert_with(|| Gathered::new(now));
+        gathered.due = true;
+        gathered.from.insert(from);
+        gathered.batch.add(ops);
+    }
+
+    /// A device is connected no more.
+    pub(super) fn gone(&mut self, peer: &PeerId) {
+        self.listeners.remove(peer);
+    }
+
+    /// What came in a workspace, once it is time to tell it.
+    fn take(&mut self, workspace: &WorkspaceId, now: Instant) -> Option<Gathered> {
+        let gathered = self.gathered.get_mut(workspace).filter(|gathered| gathered.due && gathered.next <= now)?;
+        Some(std::mem::replace(gathered, Gathered::new(now)))
+    }
+
+    /// Nothing of a workspace is told before then.
+    fn pause(&mut self, workspace: &WorkspaceId, until: Instant) {
+        if let Some(gathered) = self.gathered.get_mut(workspace) {
+            gathered.next = until;
+        }
+    }
+
+    /// The workspaces with something to tell now; those that were quiet for a while are forgotten.
+    fn due(&mut self, now: Instant) -> Vec<WorkspaceId> {
+        self.gathered.retain(|_, gathered| gathered.due || gathered.next > now);
+        self.gathered.iter().filter(|(_, gathered)| gathered.due && gathered.next <= now).map(|(id, _)| *id).collect()
+    }
+
+    fn listener(&mut self, peer: PeerId, workspace: WorkspaceId) -> &mut Listener {
+        self.listeners.entry(peer).or_default().entry(workspace).or_default()
+    }
+
+    /// Who was told of what, and what it missed since.
+    fn answered(&mut self, id: OutboundRequestId, lacks: bool) -> Option<(PeerId, WorkspaceId, Option<Batch>)> {
+        let (peer, workspace) = self.sent.remove(&id)?;
+        let listener = self.listeners.get_mut(&peer)?.get_mut(&workspace)?;
+        listener.under_way = false;
+        listener.lacks = if lacks { GIVEN_OPS } else { listener.lacks.saturating_sub(1) };
+        let missed = listener.missed.take();
+        Some((peer, workspace, missed))
+    }
+}
+
+impl Driver {
+    /// Tells what is due, everywhere.
+    pub(super) fn tell_due(&mut self, now: Instant) {
+        for workspace in self.news.due(now) {
+            self.tell_news(workspace, now);
+        }
+    }
+
+    /// Tells the members of one workspace what is new there, unless they were told a moment ago.
+    pub(super) fn tell_news(&mut self, workspace: WorkspaceId, now: Instant) {
+        let Some(gathered) = self.news.take(&workspace, now) else { return };
+        let Some(heads) = self.mailbox.heads(&workspace) else { return };
+        let ops = gathered.batch.ops.clone();
+        let short = Request::News { workspace, heads: heads.clone(), ops: Vec::new() }.encode();
+        let whole = Request::News { workspace, heads, ops }.encode();
+        let members = self.mailbox.members_of(&workspace).filter(|device| !gathered.is_only_from(**device));
+        let peers: Vec<PeerId> = members.filter_map(peer_of).filter(|peer| self.swarm.is_connected(peer)).collect();
+        self.news.pause(&workspace, now + (PACE * peers.len() as u32).min(MAX_PACE));
+        for peer in peers {
+            let listener = self.news.listener(peer, workspace);
+            if listener.under_way {
+                // Who is told heads alone is so told of what it missed, too.
+                let ops: &[_] = if listener.lacks > 0 { &gathered.batch.ops } else { &[] };
+                listener.missed.get_or_insert_default().add(ops);
+            } else {
+                let body = if listener.lacks > 0 { whole.clone() } else { short.clone() };
+                self.tell(peer, workspace, body);
+            }
+        }
+    }
+
+    fn tell(&mut self, peer: PeerId, workspace: WorkspaceId, body: Vec<u8>) {
+        self.news.listener(peer, workspace).under_way = true;
+        let id = self.swarm.behaviour_mut().requests.send_request(&peer, body.into());
+        self.news.sent.insert(id, (peer, workspace));
+    }
+
+    /// A member has answered what it was told.
+    pub(super) fn on_heard(&mut self, id: OutboundRequestId, answer: &[u8]) {
+        let lacks = Response::decode(answer) == Ok(Response::Heard { new: true });
+        if let Some((peer, workspace, Some(missed))) = self.news.answered(id, lacks) {
+            self.tell_missed(peer, workspace, missed.ops);
+        }
+    }
+
+    /// A member did not hear what it was told; where it is connected and did not answer in time, it is told again.
+    pub(super) fn on_unheard(&mut self, id: OutboundRequestId, late: bool) {
+        if let Some((peer, workspace, missed)) = self.news.answered(id, false)
+            && (late || missed.is_some())
+        {
+            self.tell_missed(peer, workspace, Vec::new());
+        }
+    }
+
+    fn tell_missed(&mut self, peer: PeerId, workspace: WorkspaceId, ops: Vec<Arc<[u8]>>) {
+        if let Some(heads) = self.mailbox.heads(&workspace).filter(|_| self.swarm.is_connected(&peer)) {
+            self.tell(peer, workspace, Request::News { workspace, heads, ops }.encode());
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Workspaces out of memory and back: when, and on which thread.
+//!
+//! Deliberately absent: what of a workspace stays in memory (`mailbox::sleep`).
+
+use std::sync::Arc;
+
+use omniscope_protocol::identity::WorkspaceId;
+use omniscope_protocol::wire::{Refusal, Response};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::driver::{Driver, now_ms};
+use crate::mailbox::Woken;
+use crate::names::peer_of;
+
+/// Workspaces that are read at one time.
+const MAX_AT_ONCE: usize = 2;
+
+/// The workspaces that are being read; each holds its line, so there are no more than lines.
+pub(super) struct Waking {
+    sender: mpsc::UnboundedSender<Woken>,
+    pub(super) woken: mpsc::UnboundedReceiver<Woken>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Waking {
+    fn default() -> Self {
+        let (sender, woken) = mpsc::unbounded_channel();
+        Self { sender, woken, turns: Arc::new(Semaphore::new(MAX_AT_ONCE)) }
+    }
+}
+
+impl Driver {
+    /// Sees to it that a workspace is in memory when the turn of its line comes.
+    pub(super) fn wake(&mut self, workspace: WorkspaceId) {
+        if !self.mailbox.is_asleep(&workspace) || !self.lines.hold(workspace) {
+            return;
+        }
+        let Some(waking) = self.mailbox.wake(&workspace) else { return };
+        let (store, sender, turns) =
+            (Arc::clone(&self.store), self.waking.sender.clone(), Arc::clone(&self.waking.turns));
+        drop(tokio::spawn(async move {
+            let Ok(_turn) = turns.acquire().await else { return };
+            if let Ok(woken) = tokio::task::spawn_blocking(move || waking.read(&store)).await {
+                // A relay that has ended needs none.
+                let _ = sender.send(woken);
+            }
+        }));
+    }
+
+    /// A workspace was read: its line goes on.
+    pub(super) fn on_woken(&mut self, woken: Woken) {
+        let workspace = woken.workspace();
+        if !self.mailbox.on_woken(woken, now_ms()) {
+            for job in self.lines.clear(&workspace) {
+                self.respond(job.ticket, &Response::Refused(Refusal::Busy));
+            }
+        }
+        self.lines.release(workspace);
+    }
+
+    /// Puts workspaces out of memory that nobody uses, at a moment when nobody waits for an answer.
+    pub(super) fn rest(&mut self) {
+        let seconds = u64::from(self.config.mailbox.in_memory_seconds);
+        if seconds == 0 || self.lines.len() > 0 {
+            return;
+        }
+        let swarm = &self.swarm;
+        let before = now_ms().saturating_sub(seconds * 1000);
+        self.mailbox.rest(before, |device| peer_of(device).is_some_and(|peer| swarm.is_connected(&peer)));
+    }
+}
