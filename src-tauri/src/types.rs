@@ -1,7 +1,8 @@
 //! The types that cross between this program and its page, written down in TypeScript from the ones that are serialised.
 //!
 //! `ui/src/backend/generated.ts` is what this writes; a test fails when it is stale. Deliberately absent: the answers
-//! of verbs, which the engine gives as plain JSON; `docs/api.md` describes them, `ui/src/backend/types.ts` types them.
+//! of verbs, which the engine gives as plain JSON; `docs/api.md` describes them, and `Methods` in
+//! `ui/src/backend/types.ts` types every call of the page by them.
 
 use omniscope_engine::event::{Event, Peer, Person, Shown};
 use ts_rs::{Config, TS};
@@ -50,4 +51,17 @@ fn the_page_has_the_types_that_this_program_sends() {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     let stale = "ui/src/backend/generated.ts is stale; run: OMNISCOPE_WRITE_TYPES=1 cargo test --workspace --bin omniscope-desktop types";
     assert_eq!(found, wanted, "{stale}");
+}
+
+#[test]
+fn the_page_calls_only_verbs_that_there_are() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/backend/types.ts");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let map = text.split("export interface Methods {").nth(1).and_then(|rest| rest.split("\n}").next());
+    let lines = map.expect("types.ts has the map of methods").lines();
+    let called: Vec<&str> = lines.filter_map(|line| Some(line.split_once(": [")?.0.trim().trim_matches('"'))).collect();
+    assert!(called.len() > 50, "{} calls are not all", called.len());
+    let known = |verb: &&str| omniscope_engine::api::VERBS.contains(verb) || verb.starts_with("window.");
+    let unknown: Vec<&&str> = called.iter().filter(|verb| !known(verb)).collect();
+    assert!(unknown.is_empty(), "no verbs of the engine: {unknown:?}");
 }

@@ -3,6 +3,8 @@
 use omniscope_tests::window::{RelayProcess, Setup, Window, id};
 use serde_json::{Value, json};
 
+use crate::window_editing::command;
+
 /// Where a node stands in flow coordinates, as the page draws it.
 fn place_of(node: &str) -> String {
     format!("document.querySelector('.react-flow__node[data-id=\"{node}\"]')?.style.transform")
@@ -233,6 +235,17 @@ async fn pointers_and_selections_show(ana: &Window, ben: &Window, from_ana: &str
         format!("document.querySelector('[data-testid=\"who-{node}\"]')?.textContent === '{name}'")
     };
     ben.until("Ana's selection", &mark(from_ben, "Ana")).await;
+    // A pointer that is hidden is not sent: what is done after it moved is seen, and no pointer.
+    let pointers = "document.querySelectorAll('.cursor').length";
+    command(ana, "own-cursor").await;
+    ana.move_pointer(&[(at.0 - 30.0, at.1 - 30.0), at], false).await;
+    select(ana, from_ana).await;
+    ben.until("what Ana selects next", &mark(from_ana, "Ana")).await;
+    assert_eq!(ben.value(pointers).await, json!(0), "Ana hides her pointer");
+    command(ana, "own-cursor").await;
+    ana.move_pointer(&[(at.0 - 30.0, at.1 - 30.0), at], false).await;
+    ben.until("Ana's pointer is back", &format!("{pointers} > 0")).await;
+    select(ana, from_ben).await;
     select(ben, from_ana).await;
     ana.until("Ben's selection", &mark(from_ana, "Ben")).await;
     ana.shot("together").await;

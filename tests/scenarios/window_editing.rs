@@ -13,7 +13,7 @@ const SELECTED: &str = "document.querySelectorAll('.react-flow__node.selected').
 const DIALOG: &str = "document.querySelector('[role=\"dialog\"]') !== null";
 
 /// Runs a command of the command menu by its id.
-async fn command(window: &Window, name: &str) {
+pub(crate) async fn command(window: &Window, name: &str) {
     window.press(&[MOD, 'k']).await;
     window.find(&id("command-input")).await;
     window.click(&id(&format!("command-{name}"))).await;
@@ -70,7 +70,26 @@ async fn steps_align_distribute_copy_between_workspaces_and_every_command_does_w
     ana.shot("pasted").await;
     edits_by_name(&ana, count.as_u64().unwrap()).await;
     views_by_name(&ana).await;
+    file_of_a_step(&ana).await;
     ana.close().await;
+}
+
+/// A step of data says which file it reads: name, size and hash, as one edit that can be undone.
+async fn file_of_a_step(ana: &Window) {
+    ana.until("the sample's steps", &format!("{NODES} > 10")).await;
+    ana.click(".react-flow__node-step:has([data-category=\"data\"]) .node__label").await;
+    ana.find(&id("file-attach")).await;
+    let chosen = "const files = new DataTransfer(); files.items.add(new File(['abc'], 'reads_1.fastq.gz')); \
+        const input = document.querySelector('[data-testid=\"file-input\"]'); input.files = files.files; \
+        input.dispatchEvent(new Event('change', { bubbles: true }));";
+    ana.run(chosen, vec![]).await;
+    ana.find(&id("file-name")).await;
+    assert_eq!(ana.text(&id("file-name")).await, "reads_1.fastq.gz");
+    assert!(ana.text(&id("file-hash")).await.starts_with("ba7816bf8f01cfea"), "as sha256sum says it");
+    assert_eq!(ana.accessibility().await, "");
+    ana.shot("file").await;
+    command(ana, "undo").await;
+    ana.until("no file", "document.querySelector('[data-testid=\"file-name\"]') === null").await;
 }
 
 async fn edits_by_name(ana: &Window, count: u64) {

@@ -1,7 +1,6 @@
 //! What the bench of windows measures inside a page: frames, and when things were drawn. Times are the computer's clock in
 //! milliseconds, the same in every process. Deliberately absent: judging them.
 window.probe ??= (() => {
-  const next = () => new Promise((resolve) => requestAnimationFrame(resolve));
   const pane = () => document.querySelector(".react-flow__pane");
   const middle = (element) => {
     const box = element.getBoundingClientRect();
@@ -10,19 +9,56 @@ window.probe ??= (() => {
   /** Notes the time at which what was changed has been drawn: the beginning of the frame after the one that shows it. */
   const whenDrawn = (note) => requestAnimationFrame(() => note(Date.now()));
 
-  /** Counts frames for a while; `work` is called in each with its number. */
+  /** Counts what the page's own work for frames takes, with all that it renders in consequence. The returned function ends it and gives the milliseconds since it was called last. */
+  function meter() {
+    const plain = window.requestAnimationFrame;
+    let spent = 0;
+    window.requestAnimationFrame = (work) => plain((time) => {
+      const start = performance.now();
+      // React renders in a microtask that was asked for before this one.
+      queueMicrotask(() => (spent += performance.now() - start));
+      work(time);
+    });
+    const take = () => {
+      const before = spent;
+      spent = 0;
+      return before;
+    };
+    return { plain, take, stop: () => (window.requestAnimationFrame = plain) };
+  }
+
+  /** Counts frames for a while, and the script and layout of each, which no graphics card speeds up; `work` is called in each with its number. */
   async function frames(ms, work = () => undefined) {
     const gaps = [];
+    const own = [];
+    const { plain, take, stop } = meter();
+    const following = () => new Promise((resolve) => plain.call(window, resolve));
     const start = performance.now();
-    let last = await next();
+    let last = await following();
     const first = last;
     for (let count = 0; performance.now() - start < ms; count += 1) {
+      const begun = performance.now();
       work(count);
-      const now = await next();
+      // Past the microtask in which React renders; then the layout is asked for.
+      for (let turn = 0; turn < 3; turn += 1) await null;
+      document.body.getBoundingClientRect();
+      own.push(performance.now() - begun + take());
+      const now = await following();
       gaps.push(now - last);
       last = now;
     }
-    return { per_s: (gaps.length * 1000) / (last - first), gaps };
+    stop();
+    return { per_s: (gaps.length * 1000) / (last - first), gaps, own };
+  }
+
+  /** What this computer can draw at most: the window in one colour and another, with nothing in it. */
+  async function bare(ms) {
+    const root = document.querySelector("#root");
+    root.style.display = "none";
+    const counted = await frames(ms, (count) => (document.body.style.background = count % 2 ? "#fff" : "#eee"));
+    root.style.display = "";
+    document.body.style.background = "";
+    return counted;
   }
 
   /** Pans to and fro over the pipeline, as a wheel or two fingers do. */
@@ -106,6 +142,7 @@ window.probe ??= (() => {
   const running = {};
   return {
     frames: (ms) => frames(ms),
+    bare,
     pan,
     drag,
     firstPaint,

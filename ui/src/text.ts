@@ -70,6 +70,8 @@ export const text = {
     delete: "Delete selection",
     zoomSelection: "Zoom to selection",
     cursors: "Show or hide pointers of others",
+    ownCursor: "Show or hide my pointer to others",
+    goToPerson: (name: string) => `Go to ${name}`,
     share: "Share…",
     network: "Go offline or online",
     openWords: "open switch workspace",
@@ -80,6 +82,16 @@ export const text = {
     none: "No step of that name.",
     row: (name: string, kind: string, from: readonly string[], to: readonly string[]) =>
       [`${name}, ${kind}`, from.length > 0 ? `after ${from.join(", ")}` : "", to.length > 0 ? `before ${to.join(", ")}` : ""].filter(Boolean).join("; "),
+  },
+  file: {
+    title: "File",
+    attach: "Choose a file…",
+    replace: "Choose another…",
+    remove: "No file",
+    reading: (percent: number) => `Reading, ${percent} %`,
+    unreadable: (name: string) => `“${name}” could not be read.`,
+    hash: (sha256: string) => `SHA-256, as sha256sum prints it: ${sha256}`,
+    meaning: "Its name, size and hash are shared; the file itself stays where it is.",
   },
   inspector: {
     title: "Inspector",
@@ -302,7 +314,7 @@ export const text = {
   },
   requests: {
     ask: "Ask to edit",
-    asked: "Asked. An owner sees it while you are both online.",
+    asked: "You are a viewer. Asked to edit: an owner sees it while you are both online.",
     takeBack: "Take back",
     asks: (name: string) => `${name} asks to edit`,
     meaning: "A viewer until you say yes.",
@@ -398,7 +410,7 @@ export const text = {
     more: (count: number) => `and ${many(count, "more change")}`,
     kinds: { added: "Added", removed: "Removed", changed: "Changed" },
     things: { nodes: "Step", edges: "Connection", stickies: "Sticky note", groups: "Group", comments: "Comment", data: "Data", meta: "Workspace" },
-    fields: { label: "name", type: "type", typeVersion: "version", notes: "notes", disabled: "disabled", text: "text", size: "size", color: "colour", ports: "ports", group: "group", name: "name", description: "description", license: "licence" },
+    fields: { label: "name", type: "type", typeVersion: "version", notes: "notes", disabled: "disabled", text: "text", size: "size", color: "colour", ports: "ports", group: "group", file: "file", name: "name", description: "description", license: "licence" },
     moved: "moved",
   },
   away: {

@@ -9,6 +9,7 @@ use omniscope_tests::window::{RelayProcess, Setup, Window, id};
 use serde_json::json;
 
 const ESCAPE: &[char] = &['\u{E00C}'];
+const ENTER: &[char] = &['\u{E007}'];
 const MOD_K: &[char] = &['\u{E009}', 'k'];
 
 #[tokio::main]
@@ -87,7 +88,9 @@ async fn together(ana: &mut Window, ben: &mut Window, folder: &Path) {
     select(ana, "Trim adapters").await;
     ana.click(".cm-content").await;
     ana.press(&['\u{E009}', '\u{E010}']).await;
-    ana.type_text("\n\nAdapters of the second batch differ: see the plate layout.").await;
+    ana.press(ENTER).await;
+    ana.press(ENTER).await;
+    ana.type_text("Adapters of the second batch differ: see the plate layout.").await;
     ana.until("Ben's pointer", "document.querySelector('.cursor') !== null").await;
     let even = "document.querySelector('[data-testid=\"status-line\"]').innerText.includes('have everything')";
     ana.until("everybody has it", even).await;

@@ -22,7 +22,7 @@ export function App() {
   const ask = useCallback(() => {
     setFailure(null);
     setAttempt((before) => before + 1);
-    engine.call<Profile>("profile.show").then(setProfile, (error: unknown) => setFailure(BackendError.from(error)));
+    engine.call("profile.show").then(setProfile, (error: unknown) => setFailure(BackendError.from(error)));
   }, [engine]);
   useEffect(ask, [ask]);
   return (

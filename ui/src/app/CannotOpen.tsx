@@ -19,7 +19,7 @@ export function CannotOpen({ failure, onRetried }: { failure: BackendError; onRe
   const [choosing, setChoosing] = useState(false);
   const [busy, setBusy] = useState(false);
   useEffect(() => {
-    engine.call<KeyFacts>("window.key").then(setKey, () => undefined);
+    engine.call("window.key").then(setKey, () => undefined);
   }, [engine, failure]);
   const t = text.cannotOpen;
   const words = t.reasons[failure.code as keyof typeof t.reasons] ?? t.other;

@@ -10,7 +10,7 @@ export function Removed({ workspace, name }: Pick<Summary, "workspace" | "name">
   const t = text.removed;
   const save = async () => {
     try {
-      const { content } = await engine.call<{ content: string }>("pipeline.export", { workspace, format: "json", mine: true });
+      const { content } = await engine.call("pipeline.export", { workspace, format: "json", mine: true });
       toast.success(text.exporting.saved, { description: await engine.saveFile(`${name}.json`, new TextEncoder().encode(content)) });
     } catch (error) {
       toast.error(messageOf(error));

@@ -49,7 +49,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const [dialog, setDialog] = useState<DialogState>(null);
   const [closed, setClosed] = useState({ sidebar: false, inspector: false });
   const [network, setNetwork] = useState(true);
-  const list = useQuery<{ workspaces: Summary[] }>("workspace.list", {}, ["workspaces_changed", "joined", "user_joined", "user_left"]);
+  const list = useQuery("workspace.list", {}, ["workspaces_changed", "joined", "user_joined", "user_left"]);
   const { active, open, collaboration, problem } = useOpenWorkspace(list.data?.workspaces ?? null);
   const { session } = collaboration;
   const summary = list.data?.workspaces.find((one) => one.workspace === active) ?? null;
@@ -65,23 +65,23 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   useNotices(active, open, dialog?.name === "join", show);
   useValidation(session);
   useEffect(() => {
-    engine.call<{ online: boolean }>("network.status").then((status) => setNetwork(status.online), () => undefined);
-    engine.call<string | null>("window.link").then((link) => link && setDialog({ name: "join", link }), () => undefined);
+    engine.call("network.status").then((status) => setNetwork(status.online), () => undefined);
+    engine.call("window.link").then((link) => link && setDialog({ name: "join", link }), () => undefined);
     return engine.listen((event) => event.event === "deep_link" && setDialog({ name: "join", link: String(event.link) }));
   }, [engine]);
 
   const fail = (error: unknown) => toast.error(messageOf(error));
   const saveVersion = () => {
     if (!active || !session?.writable) return;
-    const name = text.history.quick(new Date().toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }));
+    const name = text.history.quick(new Date().toLocaleString("en", { dateStyle: "medium", timeStyle: "short", hour12: false }));
     engine.call("version.create", { workspace: active, name }).then(() => toast.success(text.toasts.versionSaved(name)), fail);
   };
   const switchTheme = () => setChoice(theme === "dark" ? "light" : "dark");
   const switchNetwork = (online: boolean) => engine.call("network.set", { online }).then(() => setNetwork(online), fail);
   const openSample = async () => {
     try {
-      const sample = await engine.call<{ name: string; content: string }>("window.sample");
-      const { workspace } = await engine.call<{ workspace: string }>("workspace.create", { name: sample.name });
+      const sample = await engine.call("window.sample");
+      const { workspace } = await engine.call("workspace.create", { name: sample.name });
       await engine.call("pipeline.import", { workspace, content: sample.content });
       open(workspace);
     } catch (error) {
@@ -92,7 +92,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   useWindowKeys({ saveVersion, shortcuts: () => show("shortcuts") });
 
   return (
-    <div className="shell" data-sidebar={closed.sidebar ? "closed" : "open"} data-inspector={closed.inspector || !session ? "closed" : "open"}>
+    <div className="shell" data-open={session !== null} data-sidebar={closed.sidebar ? "closed" : "open"} data-inspector={closed.inspector || !session ? "closed" : "open"}>
       <nav className="sidebar" aria-label={text.workspaces.title}>
         <div className="sidebar__head"><h1 className="sidebar__brand">{text.app}</h1></div>
         <WorkspaceSelector workspaces={list.data?.workspaces ?? null} active={active} onOpen={open} onCreate={() => show("create")} onJoin={() => show("join")} onDialog={showOf} />

@@ -7,7 +7,7 @@ import { Menu } from "../components/Menu";
 import { Switch } from "../components/Switch";
 import { useRoster, useSession, useUndoDepth } from "../graph/model/session";
 import { useActions } from "../graph/useActions";
-import { type JoinRequest, type Member, type Summary, type SyncState, useQuery } from "../panels/engine";
+import { type Summary, type SyncState, useQuery } from "../panels/engine";
 import { requestsOf } from "../panels/requests";
 import { UserPresence } from "../panels/UserPresence";
 import { text } from "../text";
@@ -30,10 +30,10 @@ export function TopBar({ summary, sync, theme, network, onTheme, onNetwork, onRe
   const { workspace, writable } = useSession();
   const actions = useActions();
   const depth = useUndoDepth();
-  const members = useQuery<{ members: Member[] }>("workspace.members", { workspace }, ["workspaces_changed", "user_joined"]);
+  const members = useQuery("workspace.members", { workspace }, ["workspaces_changed", "user_joined"]);
   const people = useRoster();
   const owner = summary?.role === "owner" && summary.status === "member";
-  const joining = useQuery<{ requests: JoinRequest[] }>("invite.requests", owner ? { workspace } : null, ["join_requested", "workspaces_changed"]);
+  const joining = useQuery("invite.requests", owner ? { workspace } : null, ["join_requested", "workspaces_changed"]);
   const requests = owner ? requestsOf(people, members.data?.members ?? []).length + (joining.data?.requests.length ?? 0) : 0;
   const t = text.top;
   return (

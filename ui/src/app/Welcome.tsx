@@ -15,7 +15,7 @@ export function Welcome({ profile, onDone }: { profile: Profile; onDone: (profil
   const [color, setColor] = useState<string>(profile.color || COLOURS[0]);
   const [problem, setProblem] = useState<string | null>(null);
   const t = text.welcome;
-  const start = () => engine.call<Profile>("profile.set", { name: name.trim(), color }).then(onDone, (error: unknown) => setProblem(messageOf(error)));
+  const start = () => engine.call("profile.set", { name: name.trim(), color }).then(onDone, (error: unknown) => setProblem(messageOf(error)));
   return (
     <main className="welcome" data-testid="welcome">
       <form className="welcome__card" onSubmit={(event) => {

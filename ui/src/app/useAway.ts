@@ -1,6 +1,6 @@
 //! What others changed since this person last looked at the workspace. How far they had seen is kept in this window's storage, as a place in the log of this computer.
 import { useEffect, useRef, useState } from "react";
-import { type DiffAnswer, type HistoryEntry, useEngine } from "../panels/engine";
+import { type DiffAnswer, useEngine } from "../panels/engine";
 
 export interface Away { since: number; names: string[]; changes: number }
 
@@ -23,13 +23,13 @@ export function useAway(workspace: string | null, me: string): { away: Away | nu
     const since = kept === null ? null : Number(kept);
     let timer: ReturnType<typeof setTimeout> | undefined;
     let live = true;
-    const total = () => engine.call<{ entries: HistoryEntry[]; total: number }>("history.list", { workspace, limit: 0 }).then((answer) => answer.total);
+    const total = () => engine.call("history.list", { workspace, limit: 0 }).then((answer) => answer.total);
     const note = () => void total().then((count) => live && localStorage.setItem(KEY + workspace, String(count)), () => undefined);
     seen.current = note;
     const look = async () => {
       if (since === null || Date.now() - opened > ARRIVAL_MS) return shown.current ? undefined : note();
       if ((await total()) <= since) return undefined;
-      const found = othersIn(await engine.call<DiffAnswer>("history.diff", { workspace, from: since }), me);
+      const found = othersIn(await engine.call("history.diff", { workspace, from: since }), me);
       if (live && found.changes > 0) setAway({ since, ...found });
       else if (live && !shown.current) note();
       return undefined;

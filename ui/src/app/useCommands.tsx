@@ -1,8 +1,9 @@
 //! The commands of the command menu. A viewer's list holds nothing that edits.
-import { AlignHorizontalJustifyStart, AlignHorizontalSpaceAround, ArrowDownToLine, ArrowUpFromLine, Ban, ClipboardPaste, Copy, CopyPlus, Crosshair, Eye, FolderOpen, HardDrive, History, Image, Keyboard, Link2, Maximize, Moon, Network, Plus, RadioTower, Redo2, Save, Scissors, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
-import { useReactFlow } from "@xyflow/react";
+import { AlignHorizontalJustifyStart, AlignHorizontalSpaceAround, ArrowDownToLine, ArrowUpFromLine, Ban, ClipboardPaste, Copy, CopyPlus, Crosshair, Eye, FolderOpen, HardDrive, History, Image, Keyboard, Link2, LocateFixed, Maximize, Moon, MousePointer2, Network, Plus, RadioTower, Redo2, Save, Scissors, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
+import { type ReactFlowInstance, useReactFlow } from "@xyflow/react";
 import { useMemo } from "react";
-import { useSession } from "../graph/model/session";
+import type { PresenceStore } from "../graph/model/PresenceStore";
+import { useRoster, useSession } from "../graph/model/session";
 import { useCanvas } from "../graph/model/uiState";
 import { useActions } from "../graph/useActions";
 import type { Summary } from "../panels/engine";
@@ -22,8 +23,21 @@ export interface WindowCommands {
 const SIZE = 16;
 const ALIGN = ["left", "centre", "right", "top", "middle", "bottom"] as const;
 
+/** No smaller than this is shown where somebody points. */
+const LEGIBLE = 0.7;
+
+/** Shows where a person points, else what they look at; follows nobody. */
+function goToPerson(presence: PresenceStore, device: string, flow: ReactFlowInstance) {
+  const theirs = presence.others().filter((one) => one.device === device);
+  const pointer = theirs.find((one) => one.pointer)?.pointer;
+  const view = theirs.find((one) => one.viewport)?.viewport;
+  if (pointer) void flow.setCenter(pointer[0], pointer[1], { zoom: Math.max(flow.getZoom(), LEGIBLE), duration: 250 });
+  else if (view) void flow.setCenter(view.x, view.y, { zoom: view.zoom, duration: 250 });
+}
+
 export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpen, workspaces }: WindowCommands): MenuCommand[] {
-  const { writable, workspace } = useSession();
+  const { writable, workspace, presence } = useSession();
+  const people = useRoster();
   const actions = useActions();
   const flow = useReactFlow();
   const selected = useCanvas((state) => state.nodes.length);
@@ -56,6 +70,8 @@ export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpe
       { id: "fit", title: text.canvas.fit, group: "view", keys: "1", words: "zoom all", icon: <Maximize size={SIZE} />, run: () => void flow.fitView({ duration: 200, padding: 0.12 }) },
       { id: "zoom-selection", title: t.zoomSelection, group: "view", icon: <Crosshair size={SIZE} />, run: () => actions.frame(useCanvas.getState().nodes) },
       { id: "cursors", title: t.cursors, group: "view", words: "pointers", icon: <Eye size={SIZE} />, run: () => useCanvas.getState().set({ showCursors: !useCanvas.getState().showCursors }) },
+      { id: "own-cursor", title: t.ownCursor, group: "view", words: "pointers privacy", icon: <MousePointer2 size={SIZE} />, run: () => useCanvas.getState().set({ showOwn: !useCanvas.getState().showOwn }) },
+      ...people.map((one) => ({ id: `person-${one.key}`, title: t.goToPerson(one.name), group: "view" as const, words: "zoom person pointer", icon: <LocateFixed size={SIZE} />, run: () => goToPerson(presence, one.device, flow) })),
       { id: "theme", title: text.top.theme, group: "view", words: "dark light appearance", icon: <Moon size={SIZE} />, run: onTheme },
       { id: "shortcuts", title: text.top.shortcuts, group: "view", keys: "?", icon: <Keyboard size={SIZE} />, run: () => onDialog("shortcuts") },
       { id: "share", title: t.share, group: "workspace", words: "invite people members link", icon: <UserPlus size={SIZE} />, run: () => onDialog("share") },
@@ -72,5 +88,5 @@ export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpe
       { id: `open-${one.workspace}`, title: one.name || text.workspaces.unnamed, group: "open", words: t.openWords, icon: <FolderOpen size={SIZE} />, run: () => onOpen(one.workspace) }
     ));
     return [...(writable ? editing : []), ...looking, ...others];
-  }, [writable, workspace, workspaces, selected, actions, flow, onDialog, onSaveVersion, onTheme, onNetwork, onOpen]);
+  }, [writable, workspace, workspaces, selected, actions, flow, people, presence, onDialog, onSaveVersion, onTheme, onNetwork, onOpen]);
 }

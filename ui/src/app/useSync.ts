@@ -1,6 +1,6 @@
 //! The last facts the engine reported about saving, sending and peers of the open workspace.
 import { useEffect, useMemo, useState } from "react";
-import { type Peer, type SyncState, useEngine } from "../panels/engine";
+import { type SyncState, useEngine } from "../panels/engine";
 
 export function useSync(workspace: string | null): SyncState | null {
   const engine = useEngine();
@@ -18,7 +18,7 @@ export function useSync(workspace: string | null): SyncState | null {
       heard = true;
       setState({ saved: event.saved, unsent: event.unsent, peers: event.peers, online: event.online });
     });
-    engine.call<{ peers: Peer[] }>("workspace.sync", { workspace }).then(
+    engine.call("workspace.sync", { workspace }).then(
       (answer) => !heard && setState({ saved: true, unsent: 0, online: true, peers: answer.peers ?? [] }),
       () => undefined,
     );

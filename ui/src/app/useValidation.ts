@@ -1,6 +1,6 @@
 //! Asks the engine for its findings a moment after the document stopped changing.
 import { useEffect } from "react";
-import { type Finding, useFindings } from "../graph/model/findings";
+import { useFindings } from "../graph/model/findings";
 import type { Session } from "../graph/model/session";
 import { useEngine } from "../panels/engine";
 
@@ -13,7 +13,7 @@ export function useValidation(session: Session | null) {
     if (!session) return;
     let timer: ReturnType<typeof setTimeout>;
     const ask = () => {
-      engine.call<{ findings: Finding[] }>("pipeline.validate", { workspace: session.workspace }).then(
+      engine.call("pipeline.validate", { workspace: session.workspace }).then(
         ({ findings }) => useFindings.getState().set(findings),
         // A validation that fails says nothing about the pipeline: the last findings stand.
         () => undefined,

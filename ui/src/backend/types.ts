@@ -42,9 +42,9 @@ export type PageEvent = { event: "window_saved"; workspace: string; waiting: num
 export type EngineEvent = Event | WindowEvent | PageEvent;
 
 interface In { workspace: string }
-type Nothing = Record<string, never>;
+export type Nothing = Record<string, never>;
 
-/** The verbs the window uses: parameters and answer of each. */
+/** The verbs the window uses: parameters and answer of each, as docs/api.md has them. No other is called. */
 export interface Methods {
   "profile.show": [Nothing, Profile];
   "profile.set": [{ name?: string; color?: string }, Profile];
@@ -100,6 +100,10 @@ export interface Methods {
   "window.retry": [Nothing, null];
   "window.unlock": [{ passphrase: string }, null];
 }
+
+export type Method = keyof Methods;
+export type Params<M extends Method> = Methods[M][0];
+export type Answer<M extends Method> = Methods[M][1];
 
 /** One window's way to the engine. Calls fail with a `BackendError`. */
 export interface Backend {

@@ -1,6 +1,6 @@
 //! The engine as the views use it, over any backend: calls, events, and documents that stay the same to their holder while sessions change beneath.
 import type * as Y from "yjs";
-import { type Backend, BackendError, type EngineEvent } from "../backend/types";
+import { type Answer, type Backend, BackendError, type EngineEvent, type Method, type Nothing, type Params } from "../backend/types";
 import type { AwarenessLike } from "../graph/model/PresenceStore";
 import { OmniScopeProvider } from "./provider";
 
@@ -15,7 +15,7 @@ export interface OpenDocument {
 /** Besides the engine's own events: `window_saved {workspace, waiting}` when the number of own edits that are not durable changes, and `edit_refused {workspace, code, message, content}`. */
 export interface Engine {
   /** Fails with a `BackendError`. */
-  call: <T = unknown>(method: string, params?: Record<string, unknown>) => Promise<T>;
+  call: <M extends Method>(method: M, ...params: Nothing extends Params<M> ? [params?: Params<M>] : [params: Params<M>]) => Promise<Answer<M>>;
   saveFile: (name: string, content: Uint8Array) => Promise<string>;
   listen: (listener: (event: EngineEvent) => void) => () => void;
   /** Opens a workspace's document. `replaced` is called when the engine starts a new session for it: the caller takes the new one. */
@@ -29,9 +29,9 @@ export function engineOver(backend: Backend): Engine {
   };
   backend.subscribeEvents(tell);
   return {
-    call: <T>(method: string, params: Record<string, unknown> = {}) =>
-      backend.call(method, params).then(
-        (value) => value as T,
+    call: <M extends Method>(method: M, params: Params<M> | Nothing = {}) =>
+      backend.call(method, params as Record<string, unknown>).then(
+        (value) => value as Answer<M>,
         (error: unknown) => Promise.reject(BackendError.from(error)),
       ),
     saveFile: (name, content) => backend.saveFile(name, content),

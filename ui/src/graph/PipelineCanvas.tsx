@@ -75,6 +75,12 @@ export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "
     const at = flow.screenToFlowPosition({ x, y }, { snapToGrid: false });
     presence.publish("pointer", { x: Math.round(at.x), y: Math.round(at.y) });
   }), [flow, presence]);
+  const showOwn = useCanvas((state) => state.showOwn);
+  useEffect(() => {
+    if (showOwn) return;
+    report.cancel();
+    presence.publish("pointer", null);
+  }, [showOwn, report, presence]);
   const onMouseLeave = () => {
     report.cancel();
     presence.publish("pointer", null);
@@ -106,7 +112,7 @@ export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "
   const proOptions = useMemo(() => ({ hideAttribution: true }), []);
 
   return (
-    <div className="canvas" ref={pane} data-zoom={detail} data-testid="canvas" onMouseMove={(event) => report(event.clientX, event.clientY)} onMouseLeave={onMouseLeave} onDoubleClick={onDoubleClick}>
+    <div className="canvas" ref={pane} data-zoom={detail} data-testid="canvas" onMouseMove={(event) => showOwn && report(event.clientX, event.clientY)} onMouseLeave={onMouseLeave} onDoubleClick={onDoubleClick}>
       <ReactFlow
         nodes={nodes} edges={edges} nodeTypes={NODE_TYPES} colorMode={theme} proOptions={proOptions}
         onNodesChange={onNodesChange} onEdgesChange={onEdgesChange} onConnect={onConnect} onConnectEnd={onConnectEnd}

@@ -6,7 +6,7 @@ import { Dialog } from "../components/Dialog";
 import { Field } from "../components/Field";
 import { Select } from "../components/Select";
 import { text } from "../text";
-import { type Member, messageOf, type Summary, useEngine } from "./engine";
+import { messageOf, type Summary, useEngine } from "./engine";
 import { InvitedPeople } from "./InvitedPeople";
 import { type Invited, inviteSame } from "./inviteSame";
 
@@ -26,9 +26,9 @@ export function CreateDialog({ me, workspaces, onClose, onCreated }: CreateDialo
     if (!name.trim() || busy) return;
     setBusy(true);
     try {
-      const { workspace } = await engine.call<{ workspace: string }>("workspace.create", { name: name.trim(), ...(description.trim() ? { description: description.trim() } : {}) });
+      const { workspace } = await engine.call("workspace.create", { name: name.trim(), ...(description.trim() ? { description: description.trim() } : {}) });
       if (!like) return onCreated(workspace);
-      const { members } = await engine.call<{ members: Member[] }>("workspace.members", { workspace: like });
+      const { members } = await engine.call("workspace.members", { workspace: like });
       setMade({ workspace, invited: await inviteSame(engine, workspace, members) });
     } catch (error) {
       setProblem(messageOf(error));

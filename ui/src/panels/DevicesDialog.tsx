@@ -15,7 +15,7 @@ interface DevicesDialogProps { workspace: string; name: string; closed: boolean;
 
 export function DevicesDialog({ workspace, name, closed, onClose }: DevicesDialogProps) {
   const engine = useEngine();
-  const { data, error, reload } = useQuery<{ devices: Device[] }>("device.list", { workspace }, ["workspaces_changed", "user_joined"]);
+  const { data, error, reload } = useQuery("device.list", { workspace }, ["workspaces_changed", "user_joined"]);
   const [removing, setRemoving] = useState<Device | null>(null);
   const t = text.devices;
   const devices = data?.devices ?? [];
@@ -51,7 +51,7 @@ function AddDevice({ workspace, name }: { workspace: string; name: string }) {
   const [made, setMade] = useState<{ link: string; expires: string } | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const t = text.devices;
-  const add = () => engine.call<{ link: string; expires: string }>("device.add", { workspace }).then(setMade, (error: unknown) => setProblem(messageOf(error)));
+  const add = () => engine.call("device.add", { workspace }).then(setMade, (error: unknown) => setProblem(messageOf(error)));
   return (
     <section className="stack">
       <div className="row" style={{ gap: 12 }}>

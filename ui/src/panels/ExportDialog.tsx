@@ -11,7 +11,7 @@ import { messageOf, useEngine, useQuery } from "./engine";
 export function ExportDialog({ workspace, name, onClose }: { workspace: string; name: string; onClose: () => void }) {
   const engine = useEngine();
   const [format, setFormat] = useState<"json" | "ga">("json");
-  const { data, error } = useQuery<{ content: string }>("pipeline.export", { workspace, format });
+  const { data, error } = useQuery("pipeline.export", { workspace, format });
   const t = text.exporting;
   const content = data?.content ?? "";
   const save = () => engine.saveFile(`${name}.${format}`, new TextEncoder().encode(content)).then(

@@ -10,14 +10,14 @@ import { useCanvas } from "../graph/model/uiState";
 import { text } from "../text";
 import { DiffList } from "./DiffList";
 import { diffRows } from "./diffRows";
-import { type DiffAnswer, type HistoryEntry, messageOf, useEngine, useQuery } from "./engine";
+import { type HistoryEntry, messageOf, useEngine, useQuery } from "./engine";
 import { HistoryList } from "./HistoryList";
 
 interface HistoryDialogProps { workspace: string; writable: boolean; since?: number; onClose: () => void }
 
 export function HistoryDialog({ workspace, writable, since, onClose }: HistoryDialogProps) {
   const engine = useEngine();
-  const { data, error, reload } = useQuery<{ entries: HistoryEntry[]; total: number }>("history.list", { workspace, limit: 300 }, ["state_updated", "workspaces_changed"]);
+  const { data, error, reload } = useQuery("history.list", { workspace, limit: 300 }, ["state_updated", "workspaces_changed"]);
   const [only, setOnly] = useState<"all" | "versions">("all");
   const [chosen, setChosen] = useState<HistoryEntry | null>(null);
   const [name, setName] = useState("");
@@ -66,7 +66,7 @@ function EntryView({ workspace, entry, total, writable, onFail, onClose }: Entry
   const [asking, setAsking] = useState(false);
   const t = text.history;
   const restore = () => {
-    engine.call<{ changed: number }>("history.restore", { workspace, at: entry.to }).then(({ changed }) => {
+    engine.call("history.restore", { workspace, at: entry.to }).then(({ changed }) => {
       toast.success(t.restored(changed));
       onClose();
     }, onFail);
@@ -87,7 +87,7 @@ function EntryView({ workspace, entry, total, writable, onFail, onClose }: Entry
 }
 
 function Difference({ workspace, from, to, onClose }: { workspace: string; from: number; to?: number; onClose: () => void }) {
-  const { data, error } = useQuery<DiffAnswer>("history.diff", { workspace, from, ...(to === undefined ? {} : { to }) }, to === undefined ? ["state_updated"] : []);
+  const { data, error } = useQuery("history.diff", { workspace, from, ...(to === undefined ? {} : { to }) }, to === undefined ? ["state_updated"] : []);
   const go = (node: string) => {
     useCanvas.getState().set({ goTo: [node] });
     onClose();

@@ -20,7 +20,7 @@ export function ImportDialog({ workspace, onClose, onDone }: { workspace: string
     setBusy(true);
     setProblem(null);
     try {
-      const done = await engine.call<{ nodes: number; edges: number; stickies: number; warnings: unknown[] }>("pipeline.import", { workspace, content, ...(filename ? { filename } : {}) });
+      const done = await engine.call("pipeline.import", { workspace, content, ...(filename ? { filename } : {}) });
       toast.success(t.done(done.nodes, done.edges), done.warnings.length > 0 ? { description: t.warnings(done.warnings.length) } : undefined);
       onDone();
     } catch (error) {

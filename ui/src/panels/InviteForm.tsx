@@ -28,7 +28,7 @@ export function InviteForm({ workspace, name, me, onMade }: { workspace: string;
   const create = async () => {
     setProblem(null);
     try {
-      const answer = await engine.call<{ link: string; expires: string; role: Role }>("invite.create", { workspace, role, expires, ...(approve ? { approve } : { uses: Number(uses) }) });
+      const answer = await engine.call("invite.create", { workspace, role, expires, ...(approve ? { approve } : { uses: Number(uses) }) });
       setMade({ ...answer, uses: approve ? null : Number(uses) });
       onMade();
     } catch (error) {

@@ -8,7 +8,7 @@ import { Field } from "../components/Field";
 import { text } from "../text";
 import { type Inspected, messageOf, useEngine } from "./engine";
 import { JoinSummary } from "./JoinSummary";
-import { findLink, followBy } from "./link";
+import { findLink, follow } from "./link";
 
 type Stage = { kind: "asking" } | { kind: "joining" } | { kind: "pending"; workspace: string; awaits: boolean };
 
@@ -35,7 +35,7 @@ export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: stri
     setProblem(null);
     if (!link) return;
     let current = true;
-    engine.call<Inspected>("invite.inspect", { link }).then(
+    engine.call("invite.inspect", { link }).then(
       (answer) => current && setFound(answer),
       (error: unknown) => current && setProblem(messageOf(error)),
     );
@@ -68,7 +68,7 @@ export function JoinDialog({ initial = "", onClose, onJoined }: { initial?: stri
     setProblem(null);
     setStage({ kind: "joining" });
     try {
-      const answer = await engine.call<{ workspace: string; status: string; code?: string }>(...followBy(kind, link, WAIT_MS));
+      const answer = await follow(engine, kind, link, WAIT_MS);
       if (answer.status === "member") enter(answer.workspace);
       else setStage({ kind: "pending", workspace: answer.workspace, awaits: answer.code === AWAITS });
     } catch (error) {

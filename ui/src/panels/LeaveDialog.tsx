@@ -7,7 +7,7 @@ import { Field } from "../components/Field";
 import { Select } from "../components/Select";
 import { text } from "../text";
 import { ConfirmDialog } from "./ConfirmDialog";
-import { type Device, type Member, messageOf, type Summary, useEngine, useQuery } from "./engine";
+import { type Member, messageOf, type Summary, useEngine, useQuery } from "./engine";
 import { heirsOf } from "./heirs";
 
 interface LeaveDialogProps { summary: Summary; onClose: () => void; onCloseWorkspace: () => void }
@@ -15,8 +15,8 @@ interface LeaveDialogProps { summary: Summary; onClose: () => void; onCloseWorks
 export function LeaveDialog({ summary, onClose, onCloseWorkspace }: LeaveDialogProps) {
   const engine = useEngine();
   const { workspace, name, role, status } = summary;
-  const { data, error } = useQuery<{ members: Member[] }>("workspace.members", { workspace });
-  const devices = useQuery<{ devices: Device[] }>("device.list", { workspace });
+  const { data, error } = useQuery("workspace.members", { workspace });
+  const devices = useQuery("device.list", { workspace });
   // Only the first device gives up the person's role; another one goes by itself.
   const alone = devices.data?.devices.some((one) => one.you && !one.first) ?? false;
   const leave = () => engine.call("workspace.leave", { workspace });

@@ -12,7 +12,7 @@ const ROLES: readonly Role[] = ["owner", "editor", "viewer"];
 
 export function MemberList({ workspace, manage }: { workspace: string; manage: boolean }) {
   const [problem, setProblem] = useState<string | null>(null);
-  const { data, error, reload } = useQuery<{ members: Member[] }>("workspace.members", { workspace }, ["user_joined", "user_left", "presence_list", "workspaces_changed"]);
+  const { data, error, reload } = useQuery("workspace.members", { workspace }, ["user_joined", "user_left", "presence_list", "workspaces_changed"]);
   if (error) return <Callout tone="danger">{error}</Callout>;
   return (
     <>

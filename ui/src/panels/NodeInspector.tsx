@@ -9,6 +9,7 @@ import { useFindings } from "../graph/model/findings";
 import { useNode, useSession } from "../graph/model/session";
 import { text } from "../text";
 import { ParamList } from "./ParamList";
+import { SourceFile } from "./SourceFile";
 
 export function NodeInspector({ id }: { id: string }) {
   const { doc, presence, writable } = useSession();
@@ -34,6 +35,7 @@ export function NodeInspector({ id }: { id: string }) {
         {isPlaceholder(node.type) && <Callout>{t.placeholder}</Callout>}
         {findings.filter((one) => one.node === id).map((one) => <Callout key={one.code + one.message} tone={one.level === "error" ? "danger" : "warn"}>{one.message}</Callout>)}
       </section>
+      {(node.file || (writable && categoryOf(node.type, node.ports) === "data")) && <SourceFile node={node} />}
       <ParamList node={node} />
     </>
   );

@@ -5,6 +5,7 @@ import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 import { yCollab, yUndoManagerKeymap } from "y-codemirror.next";
+import { caretsOf } from "../doc/carets";
 import { notesOf } from "../graph/model/edits";
 import { useSession } from "../graph/model/session";
 import { text } from "../text";
@@ -27,7 +28,7 @@ export default function NotesEditor({ node }: { node: string }) {
           EditorView.contentAttributes.of({ "aria-label": text.inspector.notes }),
           placeholder(writable ? text.inspector.notesHint : ""),
           markdown(),
-          yCollab(notes, presence.awareness, { undoManager: undo }),
+          yCollab(notes, caretsOf(presence.awareness), { undoManager: undo }),
           EditorView.focusChangeEffect.of((_, focused) => {
             presence.publish("editing", focused ? { node, what: "notes" } : null);
             return null;

@@ -20,7 +20,7 @@ export function RecoveryDialog({ workspace, name, onMade, onClose }: { workspace
   const make = async () => {
     setBusy(true);
     try {
-      const made = await engine.call<{ recovery: string }>("recovery.create", { workspace });
+      const made = await engine.call("recovery.create", { workspace });
       setKey(made.recovery);
       onMade();
     } catch (error) {

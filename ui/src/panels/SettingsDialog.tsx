@@ -32,7 +32,7 @@ export function SettingsDialog({ profile, summary, first = "you", theme, onTheme
   const [color, setColor] = useState(profile.color);
   const [problem, setProblem] = useState<string | null>(null);
   const t = text.settings;
-  const save = () => engine.call<Profile>("profile.set", { name: name.trim(), color }).then((saved) => {
+  const save = () => engine.call("profile.set", { name: name.trim(), color }).then((saved) => {
     onSaved(saved);
     onClose();
   }, (error: unknown) => setProblem(messageOf(error)));

@@ -5,7 +5,7 @@ import { Button } from "../components/Button";
 import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
 import { text } from "../text";
-import { type Invite, type JoinRequest, type Member, messageOf, useEngine, useQuery } from "./engine";
+import { type Invite, type Member, messageOf, useEngine, useQuery } from "./engine";
 import { InviteForm } from "./InviteForm";
 import { JoinRequests } from "./JoinRequests";
 import { MemberList } from "./MemberList";
@@ -17,9 +17,9 @@ const NOBODY: Member[] = [];
 interface ShareDialogProps { workspace: string; name: string; me: string; mayInvite: boolean; closed: boolean; onDialog: (name: "devices" | "recovery") => void; onClose: () => void }
 
 export function ShareDialog({ workspace, name, me, mayInvite, closed, onDialog, onClose }: ShareDialogProps) {
-  const invites = useQuery<{ invites: Invite[] }>("invite.list", mayInvite ? { workspace } : null, ["user_joined", "workspaces_changed"]);
-  const members = useQuery<{ members: Member[] }>("workspace.members", mayInvite ? { workspace } : null, ["workspaces_changed", "user_joined"]);
-  const asking = useQuery<{ requests: JoinRequest[] }>("invite.requests", mayInvite ? { workspace } : null, ["join_requested", "workspaces_changed"]);
+  const invites = useQuery("invite.list", mayInvite ? { workspace } : null, ["user_joined", "workspaces_changed"]);
+  const members = useQuery("workspace.members", mayInvite ? { workspace } : null, ["workspaces_changed", "user_joined"]);
+  const asking = useQuery("invite.requests", mayInvite ? { workspace } : null, ["join_requested", "workspaces_changed"]);
   const t = text.share;
   return (
     <Dialog open onClose={onClose} title={t.title(name)} width={560} closeLabel={text.close} testId="share-dialog">

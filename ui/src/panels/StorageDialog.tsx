@@ -5,16 +5,16 @@ import { Button } from "../components/Button";
 import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
 import { text } from "../text";
-import { messageOf, type Storage, useEngine, useQuery } from "./engine";
+import { messageOf, useEngine, useQuery } from "./engine";
 
 export function StorageDialog({ onClose }: { onClose: () => void }) {
   const engine = useEngine();
-  const { data, error, reload } = useQuery<Storage>("storage.show", {}, ["workspaces_changed"]);
+  const { data, error, reload } = useQuery("storage.show", {}, ["workspaces_changed"]);
   const [busy, setBusy] = useState(false);
   const t = text.storage;
   const compact = () => {
     setBusy(true);
-    engine.call<{ before: number; bytes: number }>("storage.compact").then(
+    engine.call("storage.compact").then(
       ({ before, bytes }) => toast.success(t.compacted(Math.max(0, before - bytes))),
       (failure: unknown) => toast.error(messageOf(failure)),
     ).finally(() => {

@@ -10,6 +10,7 @@ export function WorkspaceFacts() {
   const nodes = useGraph((graph) => graph.nodes().size);
   const edges = useGraph((graph) => graph.edges().size);
   const stickies = useGraph((graph) => graph.stickies().size);
+  const description = typeof meta.description === "string" ? meta.description : "";
   const t = text.inspector;
   return (
     <section className="section">
@@ -20,10 +21,12 @@ export function WorkspaceFacts() {
         {stickies > 0 && <><dt>{t.stickies}</dt><dd>{stickies}</dd></>}
         {typeof meta.license === "string" && meta.license && <><dt>{t.license}</dt><dd className="truncate selectable">{meta.license}</dd></>}
       </dl>
-      <label className="field">
-        <span className="field__label">{t.description}</span>
-        <EditableText className="input" value={typeof meta.description === "string" ? meta.description : ""} disabled={!writable} placeholder={t.descriptionHint} data-testid="workspace-description" onCommit={(value) => setMeta(doc, "description", value)} />
-      </label>
+      {(writable || description) && (
+        <label className="field">
+          <span className="field__label">{t.description}</span>
+          <EditableText className="input" value={description} disabled={!writable} placeholder={t.descriptionHint} data-testid="workspace-description" onCommit={(value) => setMeta(doc, "description", value)} />
+        </label>
+      )}
     </section>
   );
 }

@@ -23,6 +23,11 @@ describe("diffRows", () => {
     expect(rows[0]?.fields[0]?.after.length).toBeLessThanOrEqual(80);
     expect(rows[0]?.fields[0]?.after).not.toContain("\n");
   });
+  it("shows of long texts where they part, not the beginning that they share", () => {
+    const shared = "Reads below 36 bases align to too many places. ".repeat(4);
+    const [row] = diffRows(diff({ meta: [{ field: "description", before: shared, after: `${shared}The second batch differs.` }] }), []);
+    expect(row?.fields[0]).toMatchObject({ before: "…align to too many places. ", after: "…align to too many places. The second batch differs." });
+  });
   it("reads a difference with roots of a later engine", () => {
     expect(diffRows({ nodes: none } as unknown as Diff, [])).toEqual([]);
   });

@@ -6,6 +6,8 @@ export interface DiffRow { key: string; kind: "added" | "removed" | "changed"; t
 
 /** A value is shown up to this many characters; the document has the rest. */
 const MAX_VALUE = 80;
+/** So many characters before a difference are shown with it. */
+const LEAD = 24;
 const ROOTS = ["nodes", "edges", "stickies", "groups", "comments", "data"] as const;
 
 export function diffRows(diff: Diff, authors: readonly DiffAuthor[]): DiffRow[] {
@@ -29,11 +31,28 @@ function field(change: FieldChange): DiffRow["fields"][number] {
   const known = text.diff.fields[first as keyof typeof text.diff.fields] ?? first;
   // A place says nothing in numbers: that it moved is the news.
   if (first === "pos") return { name: text.diff.moved, before: "", after: "" };
-  return { name: rest.length > 0 && first === "params" ? rest.join(".") : [known, ...rest].join(" "), before: say(change.before), after: say(change.after) };
+  const [before, after] = [say(change.before), say(change.after)];
+  const from = Math.max(before.length, after.length) > MAX_VALUE ? parting(before, after) : 0;
+  // Of a file its name is the news; size and hash follow from it.
+  if (change.field === "extra.file") return { name: text.diff.fields.file, before: say(fileName(change.before)), after: say(fileName(change.after)) };
+  return { name: rest.length > 0 && first === "params" ? rest.join(".") : [known, ...rest].join(" "), before: cut(before, from), after: cut(after, from) };
 }
+
+const fileName = (value: unknown): unknown => (value as { name?: unknown } | null | undefined)?.name;
 
 function say(value: unknown): string {
   if (value === undefined || value === null || value === "") return "–";
-  const words = typeof value === "string" ? value.replace(/\s+/g, " ") : JSON.stringify(value);
-  return words.length > MAX_VALUE ? `${words.slice(0, MAX_VALUE - 1)}…` : words;
+  return typeof value === "string" ? value.replace(/\s+/g, " ") : JSON.stringify(value);
+}
+
+/** Where two long texts are shown from: the word at which they part, with some that lead to it. */
+function parting(one: string, other: string): number {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same += 1;
+  return one.lastIndexOf(" ", Math.max(0, same - LEAD)) + 1;
+}
+
+function cut(words: string, from: number): string {
+  const rest = (from > 0 ? "…" : "") + words.slice(from);
+  return rest.length > MAX_VALUE ? `${rest.slice(0, MAX_VALUE - 1)}…` : rest;
 }

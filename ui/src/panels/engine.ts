@@ -1,5 +1,6 @@
 //! What the panels ask of the machinery behind the window, as types and a context. Deliberately absent: Tauri, channels, sync; see src/backend and src/doc.
 import { createContext, useCallback, useContext, useEffect, useState } from "react";
+import type { Answer, EngineEvent, Method, Params } from "../backend/types";
 import type { Engine } from "../doc/engine";
 
 export type { Details, Device, Diff, DiffAnswer, DiffAuthor, EngineEvent, FieldChange, HistoryEntry, Inspected, Invite, JoinRequest, Member, NetworkStatus, Peer, Profile, RelayTest, Role, Summary, Storage, SyncState, UsedRelay, Version, WorkspaceRelay } from "../backend/types";
@@ -22,14 +23,14 @@ export function messageOf(error: unknown): string {
 export interface Query<T> { data: T | null; error: string | null; reload: () => void }
 
 /** Asks once, and again whenever one of the named events arrives. `params` null asks nothing. */
-export function useQuery<T>(method: string, params: Record<string, unknown> | null, events: readonly string[] = []): Query<T> {
+export function useQuery<M extends Method>(method: M, params: Params<M> | null, events: readonly EngineEvent["event"][] = []): Query<Answer<M>> {
   const engine = useEngine();
-  const [state, setState] = useState<{ data: T | null; error: string | null }>({ data: null, error: null });
+  const [state, setState] = useState<{ data: Answer<M> | null; error: string | null }>({ data: null, error: null });
   const key = params === null ? null : JSON.stringify(params);
   const names = events.join(" ");
   const reload = useCallback(() => {
     if (key === null) return;
-    engine.call<T>(method, JSON.parse(key) as Record<string, unknown>).then(
+    engine.call(method, JSON.parse(key) as Record<string, unknown>).then(
       (data) => setState({ data, error: null }),
       (error: unknown) => setState((old) => ({ data: old.data, error: messageOf(error) })),
     );

@@ -13,7 +13,7 @@ export async function inviteSame(engine: Pick<Engine, "call">, workspace: string
     const role: Role = had === "viewer" ? "viewer" : "editor";
     const one = { device, name, color, role, link: "", expires: "", problem: null };
     try {
-      const { link, expires } = await engine.call<{ link: string; expires: string }>("invite.create", { workspace, role, expires: EXPIRES, for: device });
+      const { link, expires } = await engine.call("invite.create", { workspace, role, expires: EXPIRES, for: device });
       invited.push({ ...one, link, expires });
     } catch (error) {
       invited.push({ ...one, problem: messageOf(error) });

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { findLink, followBy } from "./link";
+import { describe, expect, it, vi } from "vitest";
+import { findLink, follow } from "./link";
 import { sayTime } from "./time";
 
 describe("findLink", () => {
@@ -10,7 +10,9 @@ describe("findLink", () => {
     for (const [word, kind, method] of [["join", "invitation", "join"], ["device", "device", "device.accept"], ["recover", "recovery", "recovery.use"]] as const) {
       const link = `omniscope://${word}#AbC`;
       expect(findLink(`(${link})`)).toEqual({ link, kind });
-      expect(followBy(kind, link, 5)).toEqual([method, { [kind === "recovery" ? "recovery" : "link"]: link, wait_ms: 5 }]);
+      const call = vi.fn();
+      void follow({ call }, kind, link, 5);
+      expect(call).toHaveBeenCalledWith(method, { [kind === "recovery" ? "recovery" : "link"]: link, wait_ms: 5 });
     }
   });
   it("finds nothing in other addresses", () => {

@@ -1,4 +1,5 @@
-//! Finds an OmniScope link in whatever was pasted, and says of which kind it is. Pure.
+//! Finds an OmniScope link in whatever was pasted, and says of which kind it is, and follows it.
+import type { Engine } from "../doc/engine";
 
 export type LinkKind = "invitation" | "device" | "recovery";
 
@@ -12,11 +13,11 @@ export function findLink(pasted: string): { link: string; kind: LinkKind } | nul
   return kind && found.length <= MAX_LINK ? { link: found.replace(/[.]+$/, ""), kind } : null;
 }
 
-/** The verb that follows a link of this kind, and its parameters. */
-export function followBy(kind: LinkKind, link: string, wait_ms: number): [method: string, params: Record<string, unknown>] {
+/** Follows a link of this kind: joins, adds this device, or recovers. */
+export function follow(engine: Pick<Engine, "call">, kind: LinkKind, link: string, wait_ms: number): Promise<{ workspace: string; status: "member" | "pending"; code?: string }> {
   switch (kind) {
-    case "invitation": return ["join", { link, wait_ms }];
-    case "device": return ["device.accept", { link, wait_ms }];
-    case "recovery": return ["recovery.use", { recovery: link, wait_ms }];
+    case "invitation": return engine.call("join", { link, wait_ms });
+    case "device": return engine.call("device.accept", { link, wait_ms });
+    case "recovery": return engine.call("recovery.use", { recovery: link, wait_ms });
   }
 }

@@ -26,7 +26,7 @@ export function useRelayTest(): RelayTesting {
     };
     setTesting(true);
     setResult(null);
-    engine.call<RelayTest>("relay.test", { address, ...(token ? { token } : {}) }).then(settle, (error: unknown) => settle({ reached: false, latency_ms: null, peer: null, problem: { code: "failed", message: messageOf(error) } }));
+    engine.call("relay.test", { address, ...(token ? { token } : {}) }).then(settle, (error: unknown) => settle({ reached: false, latency_ms: null, peer: null, problem: { code: "failed", message: messageOf(error) } }));
   }, [engine]);
   return { testing, result, test, clear };
 }

@@ -4,7 +4,7 @@ import * as Y from "yjs";
 import { replaceText } from "../../doc/changes";
 import { textOf } from "../../doc/plain";
 import type { Point } from "../geometry";
-import { pair, type Ports } from "./snapshot";
+import { type FileFacts, pair, type Ports } from "./snapshot";
 
 /** The origin of the window's own canvas edits; the undo stack follows it. */
 export const CANVAS = "canvas";
@@ -103,6 +103,18 @@ export function setParam(doc: Y.Doc, id: string, name: string, value: unknown) {
     const params = node?.get("params");
     if (params instanceof Y.Map) params.set(name, value);
     else node?.set("params", new Y.Map([[name, value]]));
+  });
+}
+
+/** Says which file a step reads, or that it reads none. */
+export function setFile(doc: Y.Doc, id: string, file: FileFacts | null) {
+  together(doc, () => {
+    const node = entry(doc, "nodes", id);
+    const extra = node?.get("extra");
+    if (!(extra instanceof Y.Map)) {
+      if (file) node?.set("extra", new Y.Map([["file", file]]));
+    } else if (file) extra.set("file", file);
+    else extra.delete("file");
   });
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { outline, search } from "./search";
 import type { EdgeView, NodeView } from "./snapshot";
 
-const node = (id: string, label = id, params: Record<string, unknown> = {}): NodeView => ({ id, label, type: "toolshed/repos/iuc/fastp/fastp/0.23", typeVersion: "", pos: [0, 0], disabled: false, params, ports: null, group: null, hasNotes: false });
+const node = (id: string, label = id, params: Record<string, unknown> = {}): NodeView => ({ id, label, type: "toolshed/repos/iuc/fastp/fastp/0.23", typeVersion: "", pos: [0, 0], disabled: false, params, ports: null, group: null, hasNotes: false, file: null });
 const edge = (source: string, target: string): EdgeView => ({ id: source + target, source, target, sourcePort: "out", targetPort: "in", order: "" });
 const mapOf = (...nodes: NodeView[]) => new Map(nodes.map((one) => [one.id, one]));
 

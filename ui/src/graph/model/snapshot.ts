@@ -6,6 +6,9 @@ import type { Point } from "../geometry";
 export interface Port { name: string }
 export interface Ports { inputs: Port[]; outputs: Port[] }
 
+/** What a step says of the file that it reads. */
+export interface FileFacts { name: string; size: number; sha256: string; format: string }
+
 export interface NodeView {
   id: string;
   type: string;
@@ -17,6 +20,7 @@ export interface NodeView {
   ports: Ports | null;
   group: string | null;
   hasNotes: boolean;
+  file: FileFacts | null;
 }
 
 export interface EdgeView { id: string; source: string; sourcePort: string; target: string; targetPort: string; order: string }
@@ -54,6 +58,13 @@ export function readPorts(value: unknown): Ports | null {
   return { inputs: portList(inputs), outputs: portList(outputs) };
 }
 
+function readFile(extra: unknown): FileFacts | null {
+  const facts = plainOf(extra instanceof Y.Map ? extra.get("file") : null);
+  if (!facts || typeof facts !== "object" || !textOf((facts as FileFacts).name)) return null;
+  const { name, size, sha256, format } = facts as Record<string, unknown>;
+  return { name: textOf(name), size: typeof size === "number" && size > 0 ? size : 0, sha256: textOf(sha256, "", 64), format: textOf(format, "", 40) };
+}
+
 export function readNode(id: string, map: unknown): NodeView | null {
   if (!(map instanceof Y.Map)) return null;
   const notes = map.get("notes");
@@ -69,6 +80,7 @@ export function readNode(id: string, map: unknown): NodeView | null {
     ports: readPorts(map.get("ports")),
     group: textOf(map.get("group")) || null,
     hasNotes: notes instanceof Y.Text && notes.length > 0,
+    file: readFile(map.get("extra")),
   };
 }
 

@@ -7,6 +7,8 @@ interface CanvasState {
   renaming: string | null;
   following: string | null;
   showCursors: boolean;
+  /** Whether others see where one's own pointer is. */
+  showOwn: boolean;
   paletteAt: { x: number; y: number } | "centre" | null;
   /** What the canvas is asked to select and show; it answers by making this null. */
   goTo: readonly string[] | null;
@@ -21,6 +23,7 @@ export const useCanvas = create<CanvasState>((set) => ({
   renaming: null,
   following: null,
   showCursors: true,
+  showOwn: true,
   paletteAt: null,
   goTo: null,
   commands: null,
