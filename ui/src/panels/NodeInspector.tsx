@@ -30,7 +30,7 @@ export function NodeInspector({ id }: { id: string }) {
           <dt>{t.version}</dt>
           <dd className="truncate selectable mono">{node.typeVersion || "–"}</dd>
           <dt>{t.enabled}</dt>
-          <dd><Switch checked={!node.disabled} disabled={!writable} aria-label={t.enabled} data-testid="node-enabled" onChange={(on) => setNodeFact(doc, id, "disabled", !on)} /></dd>
+          <dd className="row"><Switch checked={!node.disabled} disabled={!writable} aria-label={t.enabled} data-testid="node-enabled" onChange={(on) => setNodeFact(doc, id, "disabled", !on)} /></dd>
         </dl>
         {isPlaceholder(node.type) && <Callout>{t.placeholder}</Callout>}
         {findings.filter((one) => one.node === id).map((one) => <Callout key={one.code + one.message} tone={one.level === "error" ? "danger" : "warn"}>{one.message}</Callout>)}
