@@ -7,14 +7,14 @@ import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
 import { QrCode } from "../components/QrCode";
 import { text } from "../text";
-import { type Member, messageOf, useEngine, useQuery } from "./engine";
+import { messageOf, useEngine, useQuery } from "./engine";
 
 export function RecoveryDialog({ workspace, name, onMade, onClose }: { workspace: string; name: string; onMade: () => void; onClose: () => void }) {
   const engine = useEngine();
   const [key, setKey] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
-  const { data } = useQuery<{ members: Member[] }>("workspace.members", { workspace });
+  const { data } = useQuery("workspace.members", { workspace });
   const before = data?.members.some((one) => one.recovery) ?? false;
   const t = text.recovery;
   const make = async () => {
