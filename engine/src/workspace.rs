@@ -112,7 +112,7 @@ pub(crate) struct Workspace {
     /// Pushes by writer that wait for the commit of the first n ops.
     owed: Vec<(u32, u32, u64)>,
     /// While loading: edits that were read and not folded yet.
-    unfolded: BTreeMap<OpId, Vec<u8>>,
+    unfolded: BTreeMap<OpId, Update>,
     /// While loading: what was folded so far is not what counts.
     misfolded: bool,
     /// While loading: a key came in after what it opens.
@@ -160,16 +160,14 @@ impl Workspace {
         if self.replica.load(op, &mut out).is_err() {
             return false;
         }
-        if let Body::Edit { .. } = &op.body
-            && let Some(update) = self.replica.open(op)
-        {
+        if let Some(update) = self.replica.take_update(&op.id) {
             self.unfolded.insert(op.id, update);
         }
         for output in out {
             match output {
-                Output::Fold(id) => match self.unfolded.remove(&id).map(|update| Update::parse(&update)) {
-                    Some(Ok(update)) => fold(&mut self.document, &update.encode()),
-                    _ => self.misfolded = true,
+                Output::Fold(id) => match self.unfolded.remove(&id).or_else(|| self.replica.take_update(&id)) {
+                    Some(update) => fold(&mut self.document, &update.encode()),
+                    None => self.misfolded = true,
                 },
                 Output::Rebuild(_) => self.misfolded = true,
                 Output::Unlocked => self.locked_out = true,
@@ -567,16 +565,16 @@ impl Workspace {
     }
 
     fn fold_op(&mut self, id: &OpId, known: Option<&Op>, from: Option<u32>, store: &Store) -> Option<DeviceId> {
-        let stored;
-        let op = match known {
-            Some(op) => op,
-            None => {
-                stored = Op::decode_trusted(&self.op_bytes(store, &[*id]).pop()?).ok()?;
-                &stored
+        let update = match (self.replica.take_update(id), known) {
+            (Some(update), _) => update,
+            (None, Some(op)) => Update::parse(&self.replica.open(op)?).ok()?,
+            (None, None) => {
+                let op = Op::decode_trusted(&self.op_bytes(store, &[*id]).pop()?).ok()?;
+                Update::parse(&self.replica.open(&op)?).ok()?
             }
         };
         // The document and the windows get what the gate wrote, never what it read. People first.
-        let update = Update::parse(&self.replica.open(op)?).ok()?.encode();
+        let update = update.encode();
         self.writers.retain(|handle, writer| {
             let listens = Some(*handle) != from && *handle != OWN;
             let sent = !listens || writer.sink.as_ref().is_none_or(|s| s.send(DocumentMessage::Update(update.clone())));
@@ -586,7 +584,7 @@ impl Workspace {
             fold(&mut self.document, &update);
         }
         self.stated.meta = None;
-        Some(op.author)
+        self.replica.author_of(id)
     }
 
     /// Replaces the document by what counts now; windows go on in new sessions (`reset_windows`).

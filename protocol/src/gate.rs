@@ -15,7 +15,7 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-pub use index::{Index, Past, Refusal};
+pub use index::{Fit, Index, Past, Refusal};
 pub use update::Update;
 
 /// Longest update that is read, in bytes.

@@ -159,6 +159,8 @@ pub struct Replica {
     shared: BTreeMap<DeviceId, Shared>,
     #[cfg(feature = "document")]
     keys: keys::Keys,
+    #[cfg(feature = "document")]
+    at_hand: opening::AtHand,
     /// Keys that are not known here, of ops that are.
     #[cfg(feature = "document")]
     shut: BTreeSet<crate::identity::KeyId>,
@@ -195,6 +197,8 @@ impl Replica {
             shared: BTreeMap::new(),
             #[cfg(feature = "document")]
             keys: keys::Keys::default(),
+            #[cfg(feature = "document")]
+            at_hand: opening::AtHand::default(),
             #[cfg(feature = "document")]
             shut: BTreeSet::new(),
         }

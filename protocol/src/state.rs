@@ -124,11 +124,11 @@ impl Intake {
     fn take_update(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Unfit> {
         let update = Update::parse(bytes)?;
         let client = update.client().unwrap_or_default();
-        self.index.check(&update, client, self.ends.end(client), &self.ends)?;
+        let fit = self.index.check(&update, client, self.ends.end(client), &self.ends)?;
         if let Some((_, end)) = update.clock_range() {
             self.ends.0.insert(client, end);
         }
-        self.index.insert(&update);
+        self.index.insert(fit);
         Ok(update.encode())
     }
 }

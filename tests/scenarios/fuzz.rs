@@ -257,7 +257,7 @@ fn updates() -> Vec<Vec<u8>> {
 fn updates_pass_the_gate_or_not_within_bounds_and_what_passes_is_read_by_yrs() {
     let before = poison::before(OTHER);
     let mut index = Index::default();
-    index.insert(&Update::parse(&before).unwrap());
+    index.insert(index.check(&Update::parse(&before).unwrap(), OTHER, 0, &Reach).unwrap());
     let base = index.clone();
     let decode = move |bytes: &[u8]| {
         let Ok(update) = Update::parse(bytes) else { return false };
@@ -269,7 +269,7 @@ fn updates_pass_the_gate_or_not_within_bounds_and_what_passes_is_read_by_yrs() {
         let update = Update::parse(bytes).unwrap();
         assert_eq!(Update::parse(&update.encode()).unwrap(), update);
         let mut index = base.clone();
-        index.insert(&update);
+        index.insert(index.check(&update, ME, 0, &Reach).unwrap());
         let mut document = Document::new(1);
         document.apply(&before).unwrap();
         let mut parts = Document::new(1);

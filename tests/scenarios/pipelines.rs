@@ -285,9 +285,8 @@ impl Guarded {
             return;
         }
         let update = Update::parse(bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let verdict = self.index.check(&update, WRITER, self.next_clock, &OwnPast(self.next_clock));
-        assert!(verdict.is_ok(), "{what}: {verdict:?}");
-        self.index.insert(&update);
+        let fit = self.index.check(&update, WRITER, self.next_clock, &OwnPast(self.next_clock));
+        self.index.insert(fit.unwrap_or_else(|refusal| panic!("{what}: {refusal}")));
         self.next_clock = update.clock_range().map_or(self.next_clock, |(_, end)| end);
         self.document.apply(&update.encode()).expect("what passed the gate folds");
     }

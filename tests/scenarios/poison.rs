@@ -223,14 +223,29 @@ impl Past for Reach {
 fn verdict(index: &Index, bytes: &[u8], me: u64, other: u64) -> &'static str {
     match Update::parse(bytes) {
         Err(error) => error.code(),
-        Ok(update) => index.check(&update, me, 0, &Reach(other)).map_or_else(|refusal| refusal.code(), |()| "passes"),
+        Ok(update) => index.check(&update, me, 0, &Reach(other)).map_or_else(|refusal| refusal.code(), |_| "passes"),
     }
+}
+
+struct Everything;
+
+impl Past for Everything {
+    fn end(&self, _: u64) -> u64 {
+        omniscope_protocol::gate::MAX_CLOCK
+    }
+}
+
+/// Takes in what `client` wrote, wherever in its session that stands.
+fn take(index: &mut Index, bytes: &[u8], client: u64) {
+    let update = Update::parse(bytes).unwrap();
+    let (next, _) = update.clock_range().unwrap();
+    index.insert(index.check(&update, client, next, &Everything).unwrap());
 }
 
 #[test]
 fn the_corpus_is_refused_with_the_codes_that_were_fixed() {
     let mut index = Index::default();
-    index.insert(&Update::parse(&before(9)).unwrap());
+    take(&mut index, &before(9), 9);
     let (mut names, mut codes) = (BTreeSet::new(), BTreeSet::new());
     for case in cases(7, 9) {
         let pieces = case.update.iter().map(|(piece, times)| match times {
@@ -276,13 +291,13 @@ fn the_corpus_is_refused_with_the_codes_that_were_fixed() {
 fn a_verdict_does_not_depend_on_what_else_is_known() {
     let (me, other) = (7, 9);
     let mut bare = Index::default();
-    bare.insert(&Update::parse(&before(other)).unwrap());
+    take(&mut bare, &before(other), other);
     // Others wrote more, before and after, in the same places and under the ids that the cases name.
     let mut rich = Index::default();
-    rich.insert(&Update::parse(&structs(1, 10, 0).b(&meta().0).b(YES).n(0).0).unwrap());
-    rich.insert(&Update::parse(&before(other)).unwrap());
+    take(&mut rich, &structs(1, 10, 0).b(&meta().0).b(YES).n(0).0, 10);
+    take(&mut rich, &before(other), other);
     let more = structs(1, other, 4).b(&[0x84]).n(other).n(3).s(&"x".repeat(100)).n(0);
-    rich.insert(&Update::parse(&more.0).unwrap());
+    take(&mut rich, &more.0, other);
     for case in cases(me, other) {
         let bytes = case.bytes();
         assert_eq!(verdict(&bare, &bytes, me, other), verdict(&rich, &bytes, me, other), "{}", case.name);

@@ -81,8 +81,7 @@ fn through_the_gate(log: &[Value]) -> Vec<Vec<u8>> {
         for part in batch.split(PART_BYTES) {
             let bytes = part.encode();
             let part = Update::parse(&bytes).unwrap();
-            index.check(&part, client, ends.end(client), &ends).unwrap();
-            index.insert(&part);
+            index.insert(index.check(&part, client, ends.end(client), &ends).unwrap());
             if let Some((_, end)) = part.clock_range() {
                 ends.0.insert(client, end);
             }

@@ -10,7 +10,7 @@ use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Op;
-use omniscope_protocol::replica::Received;
+use omniscope_protocol::replica::{Output, Received};
 use omniscope_protocol::wire::{
     Gossip, MAX_PUSH_BYTES, MAX_SHOWN, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION,
 };
@@ -29,6 +29,8 @@ const BUSY_SYNC_MS: u64 = 700;
 const MAX_ASKED: usize = 512;
 /// Time between two looks at who lacks something: this costs by peers.
 const LOOK_EVERY_MS: u64 = 100;
+/// So many bytes of ops are judged before what they say is shown.
+const SHOW_AFTER_BYTES: usize = 64 * 1024;
 /// Answers that wait for a commit.
 const MAX_OWED: usize = 256;
 
@@ -287,8 +289,15 @@ impl Actor {
     pub(super) fn take_ops(&mut self, id: &WorkspaceId, ops: &[Arc<[u8]>]) -> (Verdict, bool) {
         let taken = self.with(id, |space, store, _, effects| {
             let (mut verdict, mut gap) = (Verdict::Accept, false);
-            let mut out = Vec::new();
+            let (mut out, mut read) = (Vec::new(), 0);
             for bytes in ops {
+                // Windows draw the first edits of a long answer while the next are judged; a rebuild waits for all of it.
+                if read > SHOW_AFTER_BYTES && !out.iter().any(|o| matches!(o, Output::Rebuild(_) | Output::Unlocked)) {
+                    space.carry_out(&out, None, store, effects);
+                    out.clear();
+                    read = 0;
+                }
+                read += bytes.len();
                 match space.replica.receive(bytes, &mut out) {
                     Ok(Received::New | Received::Known) => {}
                     Ok(Received::Waiting) => gap = true,

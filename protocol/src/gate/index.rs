@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::MAX_CLOCK;
 use super::schema::{Place, ROOTS, Rule};
 use super::structs::{Content, Id, Parent, Struct};
 use super::update::Update;
@@ -93,23 +92,27 @@ impl Default for Index {
     }
 }
 
-struct Everything;
-
-impl Past for Everything {
-    fn end(&self, _: u64) -> u64 {
-        MAX_CLOCK
-    }
+/// What an update that fits adds to the index that judged it.
+#[derive(Debug)]
+pub struct Fit {
+    client: Option<u64>,
+    /// The size of the index by which slots and types are numbered.
+    on: (usize, usize),
+    runs: Vec<Run>,
+    types: Vec<Type>,
+    slots: Vec<Rule>,
+    keys: Vec<(u32, Box<str>, u32)>,
 }
 
 impl Index {
-    /// Judges an update that `client` makes at `next_clock`.
+    /// Judges an update that `client` makes at `next_clock`, and says what it adds to the index.
     ///
     /// Everything in `past` must have been inserted. The verdict rests on the update and on its past alone; what else
     /// the index holds never matters. Costs follow the update's size.
     ///
     /// # Errors
     /// The first thing that does not fit.
-    pub fn check(&self, update: &Update, client: u64, next_clock: u64, past: &dyn Past) -> Result<(), Refusal> {
+    pub fn check(&self, update: &Update, client: u64, next_clock: u64, past: &dyn Past) -> Result<Fit, Refusal> {
         if let Some(found) = update.client()
             && found != client
         {
@@ -125,16 +128,14 @@ impl Index {
                 return Err(Refusal::DeleteOutside { client: *owner, clock: u64::from(*to) - 1 });
             }
         }
-        self.resolve(update, past).map(drop)
+        self.resolve(update, past).map(|news| news.fit(update.client()))
     }
 
-    /// Takes in an update that passed [`Index::check`]; one that could not have passed changes nothing.
-    pub fn insert(&mut self, update: &Update) {
-        let Some(client) = update.client() else { return };
-        let Ok(news) = self.resolve(update, &Everything) else { return };
-        let News { runs, types, slots, keys, .. } = news;
-        let keys: Vec<(u32, Box<str>, u32)> =
-            keys.into_iter().map(|((parent, key), slot)| (parent, key.into(), slot)).collect();
+    /// Takes in what an update adds. Nothing may have been inserted since [`Index::check`] said so; a stale fit changes
+    /// nothing.
+    pub fn insert(&mut self, fit: Fit) {
+        let Fit { client, on, runs, types, slots, keys } = fit;
+        let Some(client) = client.filter(|_| on == self.size()) else { return };
         self.slots.extend(slots);
         self.types.extend(types);
         for (parent, key, slot) in keys {
@@ -144,6 +145,11 @@ impl Index {
         for run in runs {
             push_run(known, run);
         }
+    }
+
+    /// What a fit's numbers rest on.
+    fn size(&self) -> (usize, usize) {
+        (self.slots.len(), self.types.len())
     }
 
     /// Forgets the clocks of a client from `end` on: they were written on a branch that lost.
@@ -207,6 +213,11 @@ struct News<'a> {
 }
 
 impl<'a> News<'a> {
+    fn fit(self, client: Option<u64>) -> Fit {
+        let keys = self.keys.into_iter().map(|((parent, key), slot)| (parent, key.into(), slot)).collect();
+        Fit { client, on: self.index.size(), runs: self.runs, types: self.types, slots: self.slots, keys }
+    }
+
     fn add(&mut self, item: &Struct<'a>) -> Result<(), Refusal> {
         let clock = u64::from(self.clock);
         let slot = match item.parent {

@@ -317,6 +317,6 @@ impl Replica {
     /// # Errors
     /// The gate's reason.
     pub fn check_own(&self, session: &LocalSession, update: &crate::gate::Update) -> Result<(), crate::gate::Refusal> {
-        self.sessions.check(update, session.client, &self.tops(), &self.judge)
+        self.sessions.check(update, session.client, &self.tops(), &self.judge).map(drop)
     }
 }

@@ -57,6 +57,7 @@ impl Replica {
             committed_heads: _,
             shared: _,
             keys,
+            at_hand: _,
             shut,
         } = self;
         if waiting.len() > 0 {

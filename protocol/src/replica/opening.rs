@@ -2,17 +2,48 @@
 //!
 //! Deliberately absent in programs without documents (feature `document`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::{Output, Profile, Replica, Version};
 use crate::causal::Node;
 use crate::codec::{CodecError, Reader, Writer};
+use crate::gate::Update;
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
 use crate::op::{Body, KeyShare, MAX_NAME_BYTES, Op, Sealed};
 use crate::sealing::EpochKey;
 
 /// Devices whose profile is kept; others are shown by their id.
 const MAX_PROFILES: usize = 4096;
+
+/// Bytes of updates that wait for whoever folds them.
+const MAX_AT_HAND_BYTES: usize = 512 * 1024;
+
+/// Updates that passed the gate a moment ago, so that folding them opens and parses nothing again. Whoever does not take
+/// them loses the oldest; they can always be had from their ops.
+#[derive(Debug, Default)]
+pub(super) struct AtHand {
+    updates: VecDeque<(OpId, Update)>,
+    bytes: usize,
+}
+
+impl AtHand {
+    fn put(&mut self, id: OpId, update: Update) {
+        self.bytes += update.encoded_len();
+        self.updates.push_back((id, update));
+        while self.bytes > MAX_AT_HAND_BYTES
+            && let Some((_, oldest)) = self.updates.pop_front()
+        {
+            self.bytes -= oldest.encoded_len();
+        }
+    }
+
+    fn take(&mut self, id: &OpId) -> Option<Update> {
+        let at = self.updates.iter().position(|(known, _)| known == id)?;
+        let (_, update) = self.updates.remove(at)?;
+        self.bytes -= update.encoded_len();
+        Some(update)
+    }
+}
 
 /// The text of a profile op.
 pub(super) fn write_profile(name: &str, color: &str) -> Vec<u8> {
@@ -52,6 +83,11 @@ impl Replica {
     /// The text of a sealed op; none while its key is not known here, or if it was sealed for another place.
     pub fn open(&self, op: &Op) -> Option<Vec<u8>> {
         self.keys.open(&op.place(), op.sealed()?)
+    }
+
+    /// The update of an edit that passed the gate a moment ago, if it is still at hand. It is handed out once.
+    pub fn take_update(&mut self, id: &OpId) -> Option<Update> {
+        self.at_hand.take(id)
     }
 
     /// The key that is sealed under now; none if there is none whose holders are all members.
@@ -147,7 +183,9 @@ impl Replica {
         match &op.body {
             // The gate (Rule R27). What it refuses, or cannot see, is inert; the session remembers it.
             Body::Edit { part, .. } if !self.sessions.is_lost(node) => {
-                self.sessions.gate(op, node, *part, text, &self.judge);
+                if let Some(update) = self.sessions.gate(op, node, *part, text, &self.judge) {
+                    self.at_hand.put(op.id, update);
+                }
             }
             Body::Profile(_) => {
                 if let Some(Ok((name, color))) = text.map(read_profile) {

@@ -4,7 +4,7 @@
 
 use super::{Place, Session, Sessions};
 use crate::causal::Node;
-use crate::gate::{GateError, Past, Refusal, Update};
+use crate::gate::{Fit, GateError, Past, Refusal, Update};
 use crate::judge::Judge;
 use crate::op::{Op, Part};
 
@@ -104,20 +104,28 @@ impl Sessions {
 
     /// Judges the update of an op that is in the log and not lost, and takes it into the index if it passes; `bytes` is
     /// none where it cannot be opened. The verdict rests on the update and on the op's past (Rule R27), so it is the
-    /// same in every order of arrival, once all can be opened.
-    pub(in crate::replica) fn gate(&mut self, op: &Op, node: Node, part: Part, bytes: Option<&[u8]>, judge: &Judge) {
+    /// same in every order of arrival, once all can be opened. What passed is given back.
+    pub(in crate::replica) fn gate(
+        &mut self,
+        op: &Op,
+        node: Node,
+        part: Part,
+        bytes: Option<&[u8]>,
+        judge: &Judge,
+    ) -> Option<Update> {
         let number = self.places[node.index()].session as usize;
         let verdict = self.judge_update(op, node, part, bytes, judge, number);
         let content = &mut self.sessions[number].content;
-        let Ok(update) = verdict else {
+        let Ok((update, fit)) = verdict else {
             content.refused = content.refused.or(Some(node));
-            return;
+            return None;
         };
         let end = content.end() + update.clock_range().map_or(0, |(start, end)| end - start);
         let before = content.written.last().map_or(0, |w| w.shown);
         let shown = if part.index + 1 == part.count { end } else { before };
         content.written.push(Written { node, end, shown, part });
-        self.index.insert(&update);
+        self.index.insert(fit);
+        Some(update)
     }
 
     fn judge_update(
@@ -128,7 +136,7 @@ impl Sessions {
         bytes: Option<&[u8]>,
         judge: &Judge,
         number: usize,
-    ) -> Result<Update, Inert> {
+    ) -> Result<(Update, Fit), Inert> {
         let bytes = bytes.ok_or(Inert::Shut)?;
         let content = &self.sessions[number].content;
         if content.refused.is_some() {
@@ -139,8 +147,8 @@ impl Sessions {
             return Err(Inert::Group);
         }
         let update = Update::parse(bytes)?;
-        self.check(&update, op.client(), judge.causal().deps(node), judge)?;
-        Ok(update)
+        let fit = self.check(&update, op.client(), judge.causal().deps(node), judge)?;
+        Ok((update, fit))
     }
 
     /// Judges an update that `client` would make on top of `tops`.
@@ -150,7 +158,7 @@ impl Sessions {
         client: u64,
         tops: &[Node],
         judge: &Judge,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Fit, Refusal> {
         let past = Seen { sessions: self, judge, tops };
         let next_clock = self.of_client(client).map_or(0, Content::end);
         self.index.check(update, client, next_clock, &past)

@@ -114,8 +114,7 @@ fn closed(peer: &Peer, ops: &[Op]) {
         let op = ops.iter().find(|op| op.id == *id).unwrap();
         let client = op.client();
         let update = Update::parse(&peer.replica.open(op).unwrap()).unwrap();
-        index.check(&update, client, crate::gate::Past::end(&ends, client), &ends).unwrap();
-        index.insert(&update);
+        index.insert(index.check(&update, client, crate::gate::Past::end(&ends, client), &ends).unwrap());
         if let Some((_, end)) = update.clock_range() {
             ends.0.insert(client, end);
         }
