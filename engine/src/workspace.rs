@@ -7,6 +7,7 @@
 //! Deliberately absent: the network and the store themselves; `Effects` says what the actor must hand to them.
 
 mod colors;
+mod intake;
 mod look;
 mod snapshot;
 mod views;
@@ -25,6 +26,7 @@ use crate::event::Shown;
 use crate::store::{Committed, Store, Write};
 
 pub(crate) use colors::{is_color, wished as wished_color};
+pub(crate) use intake::Taken;
 pub(crate) use look::{Coming, Settled};
 pub(crate) use views::{Stated, nameless, role_name};
 

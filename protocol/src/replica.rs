@@ -228,11 +228,30 @@ impl Replica {
     /// # Errors
     /// `Unacceptable`, with the replica unchanged.
     pub fn receive(&mut self, bytes: &[u8], out: &mut Vec<Output>) -> Result<Received, Unacceptable> {
+        match self.read(bytes)? {
+            Some(op) => self.receive_op(op, out),
+            None => Ok(Received::Known),
+        }
+    }
+
+    /// Reads and checks foreign bytes as far as this needs nothing of the log, for `receive_op`; none if the op is known.
+    /// Signatures are checked here, so that whoever has many ops can read them side by side.
+    ///
+    /// # Errors
+    /// `Unacceptable::Op`.
+    pub fn read(&self, bytes: &[u8]) -> Result<Option<Op>, Unacceptable> {
         let id = OpId(*blake3::hash(bytes).as_bytes());
-        if self.knows(&id) {
+        if self.knows(&id) { Ok(None) } else { Ok(Some(Op::decode(bytes)?)) }
+    }
+
+    /// Takes in an op that `read` gave. Whatever waited for it follows.
+    ///
+    /// # Errors
+    /// `Unacceptable`, with the replica unchanged.
+    pub fn receive_op(&mut self, op: Op, out: &mut Vec<Output>) -> Result<Received, Unacceptable> {
+        if self.knows(&op.id) {
             return Ok(Received::Known);
         }
-        let op = Op::decode(bytes)?;
         if op.workspace() != self.workspace {
             return Err(Unacceptable::OtherWorkspace);
         }

@@ -10,7 +10,6 @@ use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Op;
-use omniscope_protocol::replica::{Output, Received};
 use omniscope_protocol::wire::{
     Gossip, MAX_PUSH_BYTES, MAX_SHOWN, Note, NoteContent, Refusal, Request, Response, WIRE_VERSION,
 };
@@ -20,6 +19,7 @@ use super::mail::Step;
 use crate::event::Event;
 use crate::net::{NetCommand, NetEvent, Path, ResponseToken, Topic, Verdict};
 use crate::store::WorkspaceState;
+use crate::workspace::Taken;
 
 /// Time between exchanges with a peer in step.
 const IDLE_SYNC_MS: u64 = 10_000;
@@ -29,8 +29,6 @@ const BUSY_SYNC_MS: u64 = 700;
 const MAX_ASKED: usize = 512;
 /// Time between two looks at who lacks something: this costs by peers.
 const LOOK_EVERY_MS: u64 = 100;
-/// So many bytes of ops are judged before what they say is shown.
-const SHOW_AFTER_BYTES: usize = 64 * 1024;
 /// Answers that wait for a commit.
 const MAX_OWED: usize = 256;
 
@@ -287,32 +285,15 @@ impl Actor {
 
     /// Takes in foreign ops: the verdict about who sent them, and whether something is missing in between.
     pub(super) fn take_ops(&mut self, id: &WorkspaceId, ops: &[Arc<[u8]>]) -> (Verdict, bool) {
-        let taken = self.with(id, |space, store, _, effects| {
-            let (mut verdict, mut gap) = (Verdict::Accept, false);
-            let (mut out, mut read) = (Vec::new(), 0);
-            for bytes in ops {
-                // Windows draw the first edits of a long answer while the next are judged; a rebuild waits for all of it.
-                if read > SHOW_AFTER_BYTES && !out.iter().any(|o| matches!(o, Output::Rebuild(_) | Output::Unlocked)) {
-                    space.carry_out(&out, None, store, effects);
-                    out.clear();
-                    read = 0;
-                }
-                read += bytes.len();
-                match space.replica.receive(bytes, &mut out) {
-                    Ok(Received::New | Received::Known) => {}
-                    Ok(Received::Waiting) => gap = true,
-                    Err(error) if !error.is_fault() => verdict = Verdict::Ignore,
-                    Err(error) => {
-                        tracing::warn!(%error, "an op was refused");
-                        verdict = Verdict::Reject;
-                    }
-                }
-            }
-            space.carry_out(&out, None, store, effects);
-            Ok((verdict, gap))
-        });
+        let taken = self.with(id, |space, store, _, effects| Ok(space.take_in(ops, store, effects)));
         self.tend_look(id, false);
-        taken.unwrap_or((Verdict::Ignore, false))
+        let Ok(Taken { fault, unread, gap }) = taken else { return (Verdict::Ignore, false) };
+        let verdict = match (fault, unread) {
+            (true, _) => Verdict::Reject,
+            (false, true) => Verdict::Ignore,
+            (false, false) => Verdict::Accept,
+        };
+        (verdict, gap)
     }
 
     fn note_heads(&mut self, id: &WorkspaceId, device: DeviceId, heads: &[OpId]) -> bool {
