@@ -462,25 +462,32 @@ impl World {
     fn disagreement(&self) -> Option<String> {
         let state = |n: usize| {
             let replica = &self.peers[n].replica;
-            let mut folded = replica.fold_order();
-            folded.sort_unstable();
             let mut heads = replica.heads();
             heads.sort_unstable();
             let roles: Vec<Role> = (0..PEERS).map(|p| replica.role(&peer::key(p).id())).collect();
-            let versions = replica.versions().count();
             // Read only until an update, nothing is sealed, and no key shared.
             let keys = replica.newer_version().is_none().then(|| (replica.epoch(), replica.shut_keys().clone()));
-            (replica.len(), heads, folded, roles, versions, replica.newer_version(), keys)
+            (replica.len(), heads, roles, replica.newer_version(), keys)
         };
-        let (first, document) = (state(ALICE), self.peers[ALICE].document.canonical_json());
+        let read = |n: usize| -> BTreeSet<OpId> {
+            let replica = &self.peers[n].replica;
+            replica.fold_order().into_iter().chain(replica.versions().map(|version| version.id)).collect()
+        };
+        // Who lacks a key then sees less, until somebody may share it.
+        let sees_all = |n: &usize| self.peers[*n].replica.shut_keys().is_empty();
+        let all = self.members().into_iter().find(sees_all).unwrap_or(ALICE);
+        let (first, most, document) = (state(all), read(all), self.peers[all].document.canonical_json());
         for n in self.members() {
-            let found = state(n);
-            if found != first {
-                return Some(format!("{n} holds {found:?}, the founder {first:?}"));
+            let (found, seen) = (state(n), read(n));
+            let less = found.3.is_some() && !sees_all(&n);
+            if found != first || !seen.is_subset(&most) || !less && seen != most {
+                return Some(format!(
+                    "{n} holds {found:?} and reads {seen:?}, {all} holds {first:?} and reads {most:?}"
+                ));
             }
             let text = self.peers[n].document.canonical_json();
-            if text != document {
-                return Some(format!("documents differ:\n{n}: {text}\nfounder: {document}"));
+            if !less && text != document {
+                return Some(format!("documents differ:\n{n}: {text}\n{all}: {document}"));
             }
         }
         None
