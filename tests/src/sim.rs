@@ -27,6 +27,8 @@ use plan::{ALICE, Act, BOB, CARA, DAVE, EVE, LENGTH_MS, PEERS, Plan, Step};
 const FORWARDER: usize = 5;
 /// The rounds of exchanges in which quiet must bring agreement.
 pub const MAX_ROUNDS: usize = 3;
+/// Rounds beside them in which keys are shared: made at one moment by several, they need answers to one another.
+const MAX_SHARING: usize = 3;
 /// Requests and answers of one exchange; without end it would be a defect.
 const MAX_EXCHANGE: usize = 200;
 /// A part of a group, in bytes: small, so that groups have several parts.
@@ -437,23 +439,27 @@ impl World {
         for n in (0..EVE).filter(|n| !self.stale.contains(n)) {
             self.acknowledged.extend(self.peers[n].log.iter().map(|bytes| id_of(bytes)));
         }
-        for round in 1..=MAX_ROUNDS {
+        let (mut round, mut sharing) = (1, 0);
+        while round <= MAX_ROUNDS {
             let mut pairs: Vec<(usize, usize)> =
                 (0..PEERS).flat_map(|a| (0..PEERS).filter(move |b| *b != a).map(move |b| (a, b))).collect();
             self.dice.shuffle(&mut pairs);
             for (asks, answers) in pairs {
                 self.exchange(asks, answers);
             }
+            let mut shared = false;
             for member in self.members() {
                 let now = self.now_ms;
                 let peer = &mut self.peers[member];
-                peer.share_keys(now);
+                shared |= !peer.share_keys(now).is_empty();
                 peer.commit(peer.log.len());
             }
             if self.disagreement().is_none() {
                 self.check()?;
                 return Ok(round);
             }
+            // What was said just now has yet to go round; but keys come to rest.
+            if shared && sharing < MAX_SHARING { sharing += 1 } else { round += 1 }
         }
         Err(self.disagreement().unwrap_or_default())
     }
