@@ -5,7 +5,7 @@
 
 use libp2p::Multiaddr;
 use omniscope_protocol::device_link::DeviceLink;
-use omniscope_protocol::identity::{DeviceId, DeviceKey, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::invitation::{Link, Redemption};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Op, Seal};
@@ -14,6 +14,7 @@ use omniscope_protocol::sealing::EpochKey;
 use omniscope_protocol::wire::{Deposit, Refusal, Request, Response};
 use serde_json::{Value, json};
 
+use super::network::Sent;
 use super::ways::relays_in;
 use super::{Actor, now_ms, store_error, unix_ms};
 use crate::api::{ApiError, millis};
@@ -45,11 +46,11 @@ impl PendingJoin {
     }
 
     /// What this device asks by the link; only owners are shown a name, and only by a link by request.
-    fn request(&self, key: &DeviceKey, name: Option<&str>) -> (WorkspaceId, Request) {
+    fn request(&self, key: &DeviceKey, name: Option<&str>) -> Request {
         let workspace = self.link.workspace();
         let redemption = Redemption::new(&workspace, &self.link.op.id, key, &self.link.key());
         let name = name.filter(|_| self.link.invite.approve).map(str::to_owned);
-        (workspace, Request::Join { workspace, invite: self.link.op.bytes.clone(), redemption, name })
+        Request::Join { workspace, invite: self.link.op.bytes.clone(), redemption, name }
     }
 
     /// Whether a refusal by a device may be the last word: who made the link, who admits by it and, for a link by request,
@@ -150,25 +151,25 @@ impl Actor {
         for join in due {
             tried = true;
             join.next_try = now + if join.admitted { ADMITTED_RETRY_MS } else { RETRY_MS };
-            let (workspace, request) = join.request(&self.key, Some(&self.profile.0));
+            let (invite, request) = (join.link.op.id, join.request(&self.key, Some(&self.profile.0)));
             let asked = self.peers.keys().filter(|d| join.wants(d));
-            requests.extend(asked.map(|d| (*d, workspace, request.clone())));
+            requests.extend(asked.map(|d| (*d, invite, request.clone())));
         }
-        for (device, workspace, request) in requests {
-            self.request_join(device, workspace, &request);
+        for (device, invite, request) in requests {
+            self.request(device, Sent::Join(invite), &request);
         }
         if tried {
             self.knock();
         }
     }
 
-    /// What is asked of relays for the joins that are under way: the workspace, whether a relay's answer is one to the join
+    /// What is asked of relays for the joins that are under way: the workspace, the invite, whether a relay's answer is one to the join
     /// and not only to its being shown, the request.
-    pub(super) fn pending_redemptions(&self) -> Vec<(WorkspaceId, impl Fn(&DeviceId) -> bool + use<>, Request)> {
+    pub(super) fn pending_redemptions(&self) -> Vec<(WorkspaceId, OpId, impl Fn(&DeviceId) -> bool + use<>, Request)> {
         let pending = self.joins.iter().map(|join| {
-            let (workspace, request) = join.request(&self.key, None);
             let (attester, approve) = (join.link.invite.attester, join.link.invite.approve);
-            (workspace, move |relay: &DeviceId| approve || attester == Some(*relay), request)
+            let answers = move |relay: &DeviceId| approve || attester == Some(*relay);
+            (join.link.workspace(), join.link.op.id, answers, join.request(&self.key, None))
         });
         pending.collect()
     }
@@ -182,9 +183,10 @@ impl Actor {
     }
 
     /// Somebody who may said yes: what is left is to fetch the history, which shows whether it is so.
-    pub(super) fn on_join_admitted(&mut self, id: WorkspaceId, device: DeviceId, deposit: Option<Deposit>) {
+    pub(super) fn on_join_admitted(&mut self, invite: OpId, device: DeviceId, deposit: Option<Deposit>) {
         let now = self.now();
-        let Some(join) = self.joins.iter_mut().find(|j| j.link.workspace() == id) else { return };
+        let Some(join) = self.joins.iter_mut().find(|j| j.link.op.id == invite) else { return };
+        let id = join.link.workspace();
         (join.admitted, join.next_try) = (true, now + ADMITTED_RETRY_MS);
         let addrs = join.addresses();
         let key = deposit.and_then(|deposit| {
@@ -206,9 +208,10 @@ impl Actor {
         }
     }
 
-    pub(super) fn on_join_refused(&mut self, id: WorkspaceId, device: DeviceId, refusal: Refusal) {
-        let Some(at) = self.joins.iter().position(|j| j.link.workspace() == id) else { return };
+    pub(super) fn on_join_refused(&mut self, invite: OpId, device: DeviceId, refusal: Refusal) {
+        let Some(at) = self.joins.iter().position(|j| j.link.op.id == invite) else { return };
         let join = &mut self.joins[at];
+        let id = join.link.workspace();
         // Who was a member once knows owners by its own log.
         let owner = self.rooms.get(&id).is_some_and(|room| room.space.replica.role(&device) == Role::Owner);
         let ends = refusal.is_final() && (owner || join.believes(&device));

@@ -45,7 +45,7 @@ pub(super) enum Step {
     /// A sealed key for who redeems this invite.
     Deposit(OpId),
     /// An invitation is shown, so that its holder may reach members by circuits.
-    Knock,
+    Knock(OpId),
 }
 
 /// A relay of one workspace, as its members or this device named it.
@@ -271,7 +271,7 @@ impl Actor {
         let now = self.now();
         let response = response.map(|response| self.heed_removal(&id, response));
         match step {
-            Step::Knock => return self.on_knocked(relay, id, response),
+            Step::Knock(invite) => return self.on_knocked(relay, invite, response),
             Step::Lookup => return self.on_found(response),
             Step::Asked => return self.on_asked_there(id, response),
             Step::Deposit(invite) => {
@@ -465,18 +465,19 @@ impl Actor {
 
     /// Shows pending invitations to the relays: those that are named as attesters let in, others let through.
     pub(super) fn knock(&mut self) {
-        for (workspace, answers, request) in self.pending_redemptions() {
+        for (workspace, invite, answers, request) in self.pending_redemptions() {
             for relay in self.mail.met.keys().copied().collect::<Vec<_>>() {
-                let sent = if answers(&relay) { Sent::Join(workspace) } else { Sent::Mail(workspace, Step::Knock) };
+                let knock = Sent::Mail(workspace, Step::Knock(invite));
+                let sent = if answers(&relay) { Sent::Join(invite) } else { knock };
                 self.request(relay, sent, &request);
             }
         }
     }
 
     /// What a relay says of an invitation by which somebody else admits matters only if it is final.
-    fn on_knocked(&mut self, relay: DeviceId, id: WorkspaceId, response: Option<Response>) {
+    fn on_knocked(&mut self, relay: DeviceId, invite: OpId, response: Option<Response>) {
         match response {
-            Some(Response::Refused(why)) if why.is_final() => self.on_join_refused(id, relay, why),
+            Some(Response::Refused(why)) if why.is_final() => self.on_join_refused(invite, relay, why),
             Some(Response::Refused(why)) => tracing::debug!(code = why.code(), "an invitation was shown"),
             _ => {}
         }

@@ -88,7 +88,8 @@ pub(super) enum Sent {
     Sync(WorkspaceId),
     Push(WorkspaceId),
     Fetch(WorkspaceId),
-    Join(WorkspaceId),
+    /// By this invite: an answer to a link that was given up says nothing about the next one.
+    Join(OpId),
     Device(WorkspaceId),
     Keys,
     State(WorkspaceId),
@@ -371,10 +372,6 @@ impl Actor {
         taken
     }
 
-    pub(super) fn request_join(&mut self, device: DeviceId, workspace: WorkspaceId, request: &Request) {
-        self.request(device, Sent::Join(workspace), request);
-    }
-
     fn on_response(&mut self, id: u64, device: DeviceId, body: Option<Vec<u8>>) {
         let Some(sent) = self.requests.sent.remove(&id) else { return };
         if let (Sent::Sync(workspace), Some(peer)) = (sent, self.peers.get_mut(&device))
@@ -433,10 +430,8 @@ impl Actor {
                     self.doubt(&workspace, device);
                 }
             }
-            (Sent::Join(workspace), Response::Admitted { deposit }) => {
-                self.on_join_admitted(workspace, device, deposit)
-            }
-            (Sent::Join(workspace), Response::Refused(refusal)) => self.on_join_refused(workspace, device, refusal),
+            (Sent::Join(invite), Response::Admitted { deposit }) => self.on_join_admitted(invite, device, deposit),
+            (Sent::Join(invite), Response::Refused(refusal)) => self.on_join_refused(invite, device, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember | Refusal::Removed))
                 if self.show_recovery(&workspace, device) => {}
             (Sent::Device(workspace), Response::Admitted { .. }) => self.on_device_added(workspace, device),
