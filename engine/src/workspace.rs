@@ -27,7 +27,7 @@ use crate::store::{Committed, Store, Write};
 
 pub(crate) use colors::{is_color, wished as wished_color};
 pub(crate) use intake::Taken;
-pub(crate) use look::{Coming, Settled};
+pub(crate) use look::{Coming, Settled, hashes};
 pub(crate) use views::{Stated, nameless, role_name};
 
 /// With peers online, edits that follow one within this span share an op.

@@ -20,7 +20,7 @@ use omniscope_protocol::wire::{MAX_ANSWER_BYTES, Request, Response};
 use super::Actor;
 use super::network::Sent;
 use crate::event::Event;
-use crate::workspace::{Coming, DocumentMessage, Settled};
+use crate::workspace::{Coming, DocumentMessage, Settled, hashes};
 
 /// Ops since the last checkpoint for which another one is worth a newcomer's while; with longer histories a share of them.
 const MIN_OPS: usize = 1000;
@@ -116,8 +116,7 @@ impl Actor {
         let said = space.replica.said(&op).filter(|said| !said.parts.is_empty())?;
         let edits = space.replica.state_before(checkpoint)?;
         let parts = space.state_parts(&self.store, &edits, &op.sealed()?.key).ok()?;
-        let same = parts.iter().map(|part| *blake3::hash(part).as_bytes()).eq(said.parts);
-        same.then_some(parts)
+        (hashes(&parts) == said.parts).then_some(parts)
     }
 
     // ---- asking

@@ -45,6 +45,11 @@ pub(crate) enum Settled {
     Differs,
 }
 
+/// What a checkpoint names parts by.
+pub(crate) fn hashes(parts: &[Arc<[u8]>]) -> Vec<[u8; 32]> {
+    parts.iter().map(|part| *blake3::hash(part).as_bytes()).collect()
+}
+
 impl Workspace {
     /// Whether what is shown is not from the log.
     pub(crate) fn is_looked_at(&self) -> bool {
@@ -109,7 +114,7 @@ impl Workspace {
         let Some(shown) = self.look.take() else { return Ok(Settled::Holds) };
         let before = self.replica.state_before(&shown.checkpoint).unwrap_or_default();
         let parts = self.state_parts(store, &before, &shown.key).unwrap_or_default();
-        if !parts.iter().map(|part| *blake3::hash(part).as_bytes()).eq(shown.parts) {
+        if hashes(&parts) != shown.parts {
             self.rebuild(store)?;
             return Ok(Settled::Differs);
         }

@@ -14,7 +14,7 @@ use super::super::Actor;
 use crate::api::{ApiError, rfc3339};
 use crate::doc::Document;
 use crate::store::Store;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, hashes};
 
 impl Actor {
     pub(in super::super) fn checkpoint(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
@@ -30,9 +30,8 @@ impl Actor {
         let sum = space.replica.sum_now();
         let folds = sum.folds.ok_or_else(|| ApiError::new("not_allowed", "a session that forked was not left yet"))?;
         let document = digest_of(space, &self.store, &folds)?;
-        let hashes: Vec<[u8; 32]> = parts.iter().map(|part| *blake3::hash(part).as_bytes()).collect();
-        let hashes = if hashes.len() > MAX_STATE_PARTS { Vec::new() } else { hashes };
-        let document = Said { document, parts: hashes }.encode();
+        let named = if parts.len() > MAX_STATE_PARTS { Vec::new() } else { hashes(&parts) };
+        let document = Said { document, parts: named }.encode();
         let (count, ops, roles) = (sum.count, sum.ops, sum.roles);
         let checkpoint = self.say(id, Saying::Checkpoint { count, ops, roles, document })?;
         self.keep_at_hand(id, checkpoint, parts);
