@@ -5,6 +5,7 @@
 
 mod devices;
 mod joins;
+mod looked;
 mod looks;
 mod mail;
 mod network;
@@ -240,6 +241,9 @@ impl Actor {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.flush(&id, u64::MAX);
             self.remember_peers(&id);
+            if self.rooms.get(&id).is_some_and(Room::is_shown) {
+                self.look_at(&id);
+            }
             if let Err(error) = self.save(&id) {
                 tracing::error!(%error, "the last edits were not saved");
             }
@@ -636,7 +640,11 @@ impl Actor {
             room.row.description = description;
             self.tell(Event::WorkspacesChanged {});
         }
-        let Some(row) = self.rooms.get(id).map(|r| r.row.clone()) else { return };
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        if room.is_shown() {
+            room.note_looked();
+        }
+        let row = room.row.clone();
         self.commit(id, vec![Write::Workspace(row)]);
     }
 
@@ -648,6 +656,7 @@ impl Actor {
         let handle = self.next_document;
         self.next_document += 1;
         let seed = random()?;
+        self.look_at(&id);
         let client = self.with(&id, |space, _, key, _| Ok(space.open_window(handle, key, seed, sink)))?;
         let writable = self.require(&id, Role::Editor).is_ok();
         self.documents.insert(handle, id);
@@ -668,6 +677,7 @@ impl Actor {
         if let Some(id) = self.documents.remove(&document) {
             self.flush(&id, u64::MAX);
             self.end_presence(&id, document);
+            self.look_at(&id);
             if let Some(room) = self.rooms.get_mut(&id) {
                 room.space.close_window(document);
             }

@@ -4,6 +4,7 @@
 //! `protocol`'s), argument parsing, and anything that prints.
 
 mod actor;
+pub mod answers;
 pub mod api;
 pub mod device;
 pub mod doc;

@@ -1,9 +1,10 @@
 //! The types that cross between this program and its page, written down in TypeScript from the ones that are serialised.
 //!
 //! `ui/src/backend/generated.ts` is what this writes; a test fails when it is stale. Deliberately absent: the answers
-//! of verbs, which the engine gives as plain JSON; `docs/api.md` describes them, and `Methods` in
+//! of verbs that the engine puts together as plain JSON; `docs/api.md` describes them, and `Methods` in
 //! `ui/src/backend/types.ts` types every call of the page by them.
 
+use omniscope_engine::answers::{Status, Summary, Waits};
 use omniscope_engine::event::{Event, Peer, Person, Shown};
 use ts_rs::{Config, TS};
 
@@ -32,6 +33,9 @@ fn generated() -> String {
         declare::<Shown>(&config),
         declare::<Person>(&config),
         declare::<Peer>(&config),
+        declare::<Status>(&config),
+        declare::<Waits>(&config),
+        declare::<Summary>(&config),
         declare::<Event>(&config),
         declare::<WindowEvent>(&config),
         declare::<Kept>(&config),

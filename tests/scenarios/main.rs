@@ -57,6 +57,7 @@ mod threats;
 mod tidy;
 mod together;
 mod two_homes;
+mod unread;
 mod upgrade;
 mod vectors;
 mod window;

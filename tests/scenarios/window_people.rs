@@ -188,3 +188,40 @@ async fn a_window_that_is_killed_opens_where_one_was_and_removed_room_is_given_b
     ana.until("next to nothing is free", little).await;
     ana.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edits_in_another_workspace_are_counted_in_the_list_and_the_history_says_who_joined() {
+    let root = tempfile::tempdir().unwrap();
+    let (_relay, ana, ben) = meet(root.path(), "Editor").await;
+    let sample = ana.value("document.querySelector('[data-testid=\"workspace-item\"]').dataset.workspace").await;
+    let sample = format!("[data-workspace={}]", sample.as_str().unwrap());
+    let unread = format!("document.querySelector('{sample} {}')?.innerText", id("workspace-unread"));
+    ana.click(&id("versions-open")).await;
+    let joined = ".timeline__row[data-kind=joined]";
+    ana.find(joined).await;
+    assert!(ana.text(joined).await.starts_with("Ben joined\nby Ana’s link"), "{}", ana.text(joined).await);
+    let face = "document.querySelector('.timeline__row[data-kind=joined] .avatar').dataset.initials";
+    assert_eq!(ana.value(face).await, "B");
+    ana.press(&['\u{E00C}']).await;
+
+    ana.click(&id("workspace-create")).await;
+    ana.fill(&id("workspace-name-input"), "Draft").await;
+    ana.click(&id("workspace-create-confirm")).await;
+    ana.until("it is empty", &format!("{NODES} === 0")).await;
+    assert_eq!(ana.value(&unread).await, json!(null));
+    let trim = nodes_labelled(&ben, "Trim adapters").await;
+    rename(&ben, &trim, "Trimmed by Ben").await;
+    ana.until("Ben's edit is counted", &format!("Number({unread}) > 0")).await;
+    assert!(ana.text(&format!("{sample} {}", id("workspace-size"))).await.ends_with("KiB"));
+    assert_eq!(ana.accessibility().await, "");
+    ana.shot("unread").await;
+    ana.click(&sample).await;
+    assert_eq!(nodes_labelled(&ana, "Trimmed by Ben").await, trim);
+    ana.until("it is looked at", &format!("({unread}) === undefined")).await;
+    ana.click(".workspace:not([data-active=true]) .workspace__open").await;
+    ana.until("the draft again", &format!("{NODES} === 0")).await;
+    ana.until("and stays so", &format!("({unread}) === undefined")).await;
+    for window in [ana, ben] {
+        window.close().await;
+    }
+}

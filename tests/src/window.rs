@@ -403,8 +403,10 @@ impl Window {
         if self.value("typeof window.axe === 'object'").await != json!(true) {
             self.run(&source, vec![]).await;
         }
+        // What is still fading in has the contrast of that moment.
         let script = "const done = arguments[arguments.length - 1]; \
-            axe.run(document, { resultTypes: ['violations'] }).then((result) => done(result.violations \
+            const fading = document.getAnimations().filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime)); \
+            Promise.allSettled(fading.map((one) => one.finished)).then(() => axe.run(document, { resultTypes: ['violations'] })).then((result) => done(result.violations \
             .filter((one) => one.impact === 'serious' || one.impact === 'critical') \
             .flatMap((one) => one.nodes.map((node) => one.id + ': ' + node.target.join(' ') + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary)) \
             .join('\\n')), (error) => done('axe failed: ' + error));";

@@ -2,11 +2,14 @@
 
 const many = (count: number, one: string, more = `${one}s`): string => `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
 
+/** The engine counts no further than to 1,000. */
+const unreadCount = (count: number): string => (count < 1000 ? String(count) : "999+");
+
 export const text = {
   app: "OmniScope",
   close: "Close",
   cancel: "Cancel",
-  roles: { owner: "Owner", editor: "Editor", viewer: "Viewer" },
+  roles: { owner: "Owner", editor: "Editor", viewer: "Viewer", none: "No member" },
   roleMeaning: { owner: "may do everything", editor: "can change everything in the pipeline", viewer: "can look and export, changes nothing" },
   statuses: { online: "Online", idle: "Idle", away: "Away" },
   paths: { lan: "Same network", direct: "Direct", relayed: "Through the relay" },
@@ -149,7 +152,11 @@ export const text = {
     removed: "You are no member any more",
     closed: "Closed",
     members: (members: number) => many(members, "member"),
+    membersWord: (members: number) => (members === 1 ? "member" : "members"),
     online: (count: number) => `${count} online`,
+    unread: (count: number) => `${unreadCount(count)} ${count === 1 ? "edit" : "edits"} by others since you looked`,
+    unreadCount: (count: number): string => unreadCount(count),
+    size: "Its history on this computer",
     more: (name: string) => `More for ${name}`,
     devices: "My devices…",
     recovery: "Recovery key…",
@@ -394,6 +401,7 @@ export const text = {
     kinds: {
       edit: (count: number) => many(count, "edit"),
       joined: (name: string) => `${name} joined`,
+      link: (name: string) => `by ${name}’s link`,
       left: "Left the workspace",
       device_added: (name: string) => `${name} was added as a device`,
       device_removed: (name: string) => `The device ${name} was removed`,

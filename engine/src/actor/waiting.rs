@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::Actor;
 use super::joins::first_reason;
+use crate::answers::{Status, Summary, Waits};
 use crate::api::ApiError;
-use crate::event::Event;
+use crate::event::{Event, Person};
 use crate::workspace::role_name;
 
 /// Why a join waits: a code and a sentence, as in [`Event::JoinPending`].
@@ -30,7 +31,7 @@ impl Actor {
     }
 
     /// Adds the joins that wait to the list of workspaces: what is known of each is what its link says.
-    pub(super) fn list_waiting(&self, list: &mut Vec<Value>) {
+    pub(super) fn list_waiting(&self, list: &mut Vec<Summary>) {
         let invited = self.joins.iter().map(|join| {
             let link = join.link();
             let first = first_reason(link.invite.approve);
@@ -50,28 +51,35 @@ impl Actor {
         for (id, name, role, inviter, inviter_name, first) in invited.chain(devices) {
             let heard = self.waiting.get(&id).map(|(code, message)| (code.as_str(), message.as_str()));
             let (code, message) = heard.unwrap_or(first);
-            let waits = json!({"code": code, "message": message});
-            let id = id.to_string();
-            if let Some(row) = list.iter_mut().find(|row| row["workspace"] == *id) {
-                row["waits"] = waits;
+            let waits = Some(Waits { code: code.to_owned(), message: message.to_owned() });
+            let workspace = id.to_string();
+            if let Some(row) = list.iter_mut().find(|row| row.workspace == workspace) {
+                row.waits = waits;
                 continue;
             }
-            list.push(json!({
-                "workspace": id,
-                "name": name,
-                "description": "",
-                "role": role,
-                "owner": {"device": inviter.to_string(), "name": inviter_name},
-                "created": null,
-                "updated": null,
-                "members": 0,
-                "online": 0,
-                "status": "pending",
-                "unsent": 0,
-                "saved": true,
-                "newer_version": false,
-                "waits": waits,
-            }));
+            let owner = Person {
+                device: inviter.to_string(),
+                name: inviter_name.clone(),
+                color: crate::workspace::wished_color("", &inviter),
+            };
+            list.push(Summary {
+                workspace,
+                name: name.clone(),
+                description: String::new(),
+                role,
+                owner: Some(owner),
+                created: None,
+                updated: None,
+                members: 0,
+                online: 0,
+                status: Status::Pending,
+                unsent: 0,
+                saved: true,
+                unread: 0,
+                bytes: 0,
+                newer_version: None,
+                waits,
+            });
         }
     }
 

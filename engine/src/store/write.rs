@@ -62,7 +62,7 @@ pub struct WorkspaceRow {
     pub updated_ms: i64,
     /// Where this device stands.
     pub state: WorkspaceState,
-    /// Whatever else the engine wants beside the list, in its own encoding.
+    /// How far the log had been looked at here, in the engine's own encoding; empty if it never was.
     pub summary: Vec<u8>,
 }
 

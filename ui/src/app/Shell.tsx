@@ -23,6 +23,7 @@ import { TopBar } from "./TopBar";
 import { useAsking } from "./useAsking";
 import { useAway } from "./useAway";
 import { useCommands, type WindowCommands } from "./useCommands";
+import { useElsewhere } from "./useElsewhere";
 import { useNotices } from "./useNotices";
 import { useOpenWorkspace } from "./useOpenWorkspace";
 import { useOffer } from "./useOffer";
@@ -50,6 +51,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const [closed, setClosed] = useState({ sidebar: false, inspector: false });
   const [network, setNetwork] = useState(true);
   const list = useQuery("workspace.list", {}, ["workspaces_changed", "joined", "user_joined", "user_left"]);
+  useElsewhere(list.reload);
   const { active, open, collaboration, problem } = useOpenWorkspace(list.data?.workspaces ?? null);
   const { session } = collaboration;
   const summary = list.data?.workspaces.find((one) => one.workspace === active) ?? null;

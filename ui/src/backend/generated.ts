@@ -109,6 +109,93 @@ name: string,
 color: string, };
 
 /**
+ * Where this device stands in a workspace.
+ */
+export type Status = "pending" | "arriving" | "member" | "removed" | "closed";
+
+/**
+ * What a join waits for.
+ */
+export type Waits = { 
+/**
+ * Stable, lower-case, words joined by underscores.
+ */
+code: string, 
+/**
+ * The same in words.
+ */
+message: string, };
+
+/**
+ * One workspace in the list.
+ */
+export type Summary = { 
+/**
+ * Its id.
+ */
+workspace: string, 
+/**
+ * Its name; the one in the link while it waits.
+ */
+name: string, 
+/**
+ * What it is for.
+ */
+description: string, 
+/**
+ * This device's role.
+ */
+role: "owner" | "editor" | "viewer" | "none", 
+/**
+ * The senior owner; who made the link while it waits.
+ */
+owner: Person | null, 
+/**
+ * When it was founded, as RFC 3339 in UTC; `None` while it waits.
+ */
+created: string | null, 
+/**
+ * When the last edit came in here, as RFC 3339 in UTC; `None` while it waits.
+ */
+updated: string | null, 
+/**
+ * How many persons are members.
+ */
+members: number, 
+/**
+ * How many devices of members are here now, this one included.
+ */
+online: number, 
+/**
+ * Where this device stands.
+ */
+status: Status, 
+/**
+ * Ops of this device that no other member is known to have.
+ */
+unsent: number, 
+/**
+ * Whether everything is on this computer's disk.
+ */
+saved: boolean, 
+/**
+ * Edits of others since a window here showed it last, at most `MAX_UNREAD`.
+ */
+unread: number, 
+/**
+ * Bytes of its log on this computer.
+ */
+bytes: number, 
+/**
+ * The version of a newer OmniScope by which it was edited: it can be read only here.
+ */
+newer_version: number | null, 
+/**
+ * What a join waits for.
+ */
+waits: Waits | null, };
+
+/**
  * One event, as it goes out in JSON under the key `event`.
  */
 export type Event = { "event": "user_joined", workspace: string, user: Person, } | { "event": "user_left", workspace: string, user: Person, } | { "event": "presence_list", workspace: string, presence: Record<string, unknown>[], } | { "event": "cursor_updated", workspace: string, device: string, instance: string, pointer: unknown, } | { "event": "selection_updated", workspace: string, device: string, instance: string, selection: unknown, } | { "event": "presence_updated", workspace: string, presence: Record<string, unknown>, } | { "event": "pipeline_updated", workspace: string, ops: number, authors: Array<string>, } | { "event": "state_updated", workspace: string, } | { "event": "sync_state", workspace: string, saved: boolean, unsent: number, online: boolean, peers: Array<Peer>, } | { "event": "path_changed", device: string, path: string | null, latency_ms: number | null, } | { "event": "workspaces_changed", } | { "event": "joined", workspace: string, role: string, } | { "event": "join_pending", workspace: string, code: string, message: string, } | { "event": "join_requested", workspace: string, device: string, name: string | null, role: string, } | { "event": "join_failed", workspace: string, code: string, message: string, } | { "event": "notice", code: string, message: string, workspace: string | null, };

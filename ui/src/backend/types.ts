@@ -1,14 +1,13 @@
 //! What the window asks of the machine behind it, as types: verbs, their answers, one document's channel. Deliberately absent: how it is asked
 //! (tauri.ts, memory.ts) and everything of Yjs (src/doc).
 
-import type { Event, KeyFacts, Opened, Peer, Person, Sample, WindowEvent } from "./generated";
+import type { Event, KeyFacts, Opened, Peer, Person, Sample, Summary, WindowEvent } from "./generated";
 
-export type { KeyFacts, Opened, Peer, Person } from "./generated";
+export type { KeyFacts, Opened, Peer, Person, Summary } from "./generated";
 export type Role = "owner" | "editor" | "viewer";
 /** The name is empty until the person has said what they are called. */
 export interface Profile extends Person { color: string; fingerprint: string }
-export interface Summary { workspace: string; name: string; description?: string; role: Role; owner?: Person; members: number; online: number; created?: string; updated?: string; status: "member" | "pending" | "arriving" | "removed" | "closed"; unsent: number; saved: boolean; waits?: { code: string; message: string } | null }
-export interface Details extends Summary { statistics: { members: number; online: number; idle: number; away: number; edits_today: number }; heads: string[]; ops: number; bytes: number }
+export interface Details extends Summary { statistics: { members: number; online: number; idle: number; away: number; edits_today: number }; heads: string[]; ops: number }
 export interface Member extends Person { color: string; role: Role; joined?: string; last_seen?: string; you: boolean; status?: string; devices?: string[]; recovery?: boolean }
 /** One of this person's devices; `first` is the one that gives up the person's role. */
 export interface Device extends Person { color: string; first: boolean; you: boolean }
@@ -19,7 +18,7 @@ export interface Invite { invite: string; role: Role; uses: number | null; used:
 export interface Inspected { kind: "invitation" | "device" | "recovery"; workspace: string; name: string; role: Role | null; inviter: Person | null; expires: string | null; uses: number | null; approve?: boolean; fingerprint?: string; problem?: { code: string; message: string } | null }
 export interface Version { version: string; name: string; author: Person; created?: string }
 /** One line of the history: places in the log, who was in it, and when, by their clocks. */
-export interface HistoryEntry { from: number; to: number; kind: string; authors: (Person & { color: string; edits: number })[]; first?: string; last?: string; details?: { name?: string; version?: string; role?: string; subject?: Person } | null }
+export interface HistoryEntry { from: number; to: number; kind: string; authors: (Person & { color: string; edits: number })[]; first?: string; last?: string; details?: { name?: string; version?: string; role?: string; subject?: Person; inviter?: Person | null } | null }
 export interface FieldChange { field: string; before?: unknown; after?: unknown }
 export interface DiffItem { id: string; title: string }
 export interface DiffChanges { added: DiffItem[]; removed: DiffItem[]; changed: (DiffItem & { fields: FieldChange[] })[] }

@@ -2,7 +2,7 @@
 import { Archive, Bookmark, Laptop, LogIn, LogOut, Link2, PencilLine, ShieldCheck, Sprout } from "lucide-react";
 import { Avatar } from "../components/Avatar";
 import { text } from "../text";
-import type { HistoryEntry } from "./engine";
+import type { HistoryEntry, Person } from "./engine";
 import { listNames } from "./statusSentence";
 import { sayDay, sayHour } from "./time";
 
@@ -20,6 +20,7 @@ export function HistoryList({ entries, chosen, since, onChoose }: HistoryListPro
         const its = sayDay(entry.last, now);
         const heading = its !== day ? its : null;
         day = its;
+        const who = facesOf(entry);
         const Icon = ICONS[entry.kind as keyof typeof ICONS] ?? PencilLine;
         return (
           <li key={`${entry.from}-${entry.kind}`}>
@@ -28,15 +29,27 @@ export function HistoryList({ entries, chosen, since, onChoose }: HistoryListPro
               <Icon size={14} aria-hidden="true" />
               <span className="grow">
                 <span className="timeline__what truncate">{sayEntry(entry)}</span>
-                <small className="truncate">{[listNames(entry.authors.map((one) => one.name)), sayHour(entry.last)].filter(Boolean).join(" · ")}</small>
+                <small className="truncate">{[sayWhose(entry), sayHour(entry.last)].filter(Boolean).join(" · ")}</small>
               </span>
-              <span className="timeline__faces">{entry.authors.slice(0, MAX_FACES).map((one) => <Avatar key={one.device} small name={one.name} color={one.color} />)}</span>
+              <span className="timeline__faces">{who.slice(0, MAX_FACES).map((one) => <Avatar key={one.device} small name={one.name} color={one.color} />)}</span>
             </button>
           </li>
         );
       })}
     </ol>
   );
+}
+
+/** Whoever the line is about: who joined, else those whose hands were in it. */
+function facesOf(entry: HistoryEntry): Person[] {
+  const subject = entry.kind === "joined" ? entry.details?.subject : undefined;
+  return subject ? [subject] : entry.authors;
+}
+
+/** Who let somebody in is a computer's doing; whose link it was, a person's. */
+function sayWhose(entry: HistoryEntry): string {
+  const inviter = entry.kind === "joined" ? entry.details?.inviter : undefined;
+  return inviter ? text.history.kinds.link(inviter.name) : listNames(entry.authors.map((one) => one.name));
 }
 
 function sayEntry(entry: HistoryEntry): string {

@@ -1,5 +1,5 @@
 //! The list of workspaces on this computer, with ways to create and join.
-import { Link2, MoreHorizontal, Plus } from "lucide-react";
+import { Link2, MoreHorizontal, Plus, Users } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Button } from "../components/Button";
 import { Empty } from "../components/Empty";
@@ -35,13 +35,19 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
         {workspaces?.map((one) => (
           <li key={one.workspace} className="workspace" data-active={one.workspace === active}>
             <button type="button" className="workspace__open" aria-current={one.workspace === active ? "true" : undefined} data-testid="workspace-item" data-workspace={one.workspace} onClick={() => onOpen(one.workspace)}>
-              <span className="workspace__name row"><span className="truncate">{one.name || t.unnamed}</span>{one.status === "member" && one.online > 1 && <span className="dot dot--ok" title={t.online(one.online)} />}</span>
+              <span className="workspace__name row">
+                <span className="truncate">{one.name || t.unnamed}</span>
+                {one.status === "member" && one.online > 1 && <span className="dot dot--ok" title={t.online(one.online)} />}
+                {one.unread > 0 && one.workspace !== active && <span className="workspace__unread" title={t.unread(one.unread)} data-testid="workspace-unread">{t.unreadCount(one.unread)}</span>}
+              </span>
               <span className="workspace__meta truncate">
                 {one.status === "arriving" ? t.arriving : one.waits || one.status === "pending" ? (one.waits?.code === "awaits_approval" ? t.awaits : t.pending) : one.status === "removed" ? t.removed : (
                   <>
                     <span>{one.status === "closed" ? t.closed : (text.roles[one.role] ?? one.role)}</span>
                     <span className="workspace__sep" />
-                    <span title={t.online(one.online)}>{t.members(one.members)}</span>
+                    <span className="workspace__people" title={`${t.members(one.members)}, ${t.online(one.online)}`}><Users size={11} aria-hidden="true" />{one.members}<span className="visually-hidden"> {t.membersWord(one.members)}</span></span>
+                    <span className="workspace__sep" />
+                    <span title={t.size} data-testid="workspace-size">{text.storage.size(one.bytes)}</span>
                     {one.updated && <><span className="workspace__sep" /><span className="truncate">{sayTime(one.updated, now)}</span></>}
                   </>
                 )}

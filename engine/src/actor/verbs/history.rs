@@ -156,7 +156,10 @@ fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
         }
         Body::Invite(invite) => ("invited", json!({"role": role_name(invite.role)})),
         Body::RevokeInvite { .. } => ("revoked", Value::Null),
-        Body::Admit { redemption, .. } => ("joined", json!({"subject": space.person_json(&redemption.device)})),
+        Body::Admit { invite, redemption, .. } => {
+            let inviter = space.replica.author_of(&invite).map(|author| space.person_json(&author));
+            ("joined", json!({"subject": space.person_json(&redemption.device), "inviter": inviter}))
+        }
         Body::Leave => ("left", Value::Null),
         Body::AddDevice { redemption, .. } => {
             ("device_added", json!({"subject": space.person_json(&redemption.device)}))

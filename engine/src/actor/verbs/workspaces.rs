@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{Actor, Peer, STATE_EVERY_MS, now_ms, random, store_error, unix_ms};
 use super::{OfWorkspace, check_name};
+use crate::answers::{Status, Summary};
 use crate::api::{ApiError, params, rfc3339};
 use crate::event::{self, Event};
 use crate::net::{NetCommand, Topic};
@@ -23,7 +24,7 @@ impl Actor {
             "create" => return self.create_workspace(given),
             "list" => {
                 let all: Vec<WorkspaceId> = self.rooms.keys().copied().collect();
-                let mut list: Vec<Value> = all.iter().map(|id| self.summary(id)).collect::<Result<_, _>>()?;
+                let mut list: Vec<Summary> = all.iter().map(|id| self.summary(id)).collect::<Result<_, _>>()?;
                 self.list_waiting(&mut list);
                 return Ok(json!({"workspaces": list}));
             }
@@ -117,7 +118,7 @@ impl Actor {
         self.edit(&id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
         self.flush(&id, u64::MAX);
         self.keep_row(&id);
-        self.summary(&id)
+        Ok(json!(self.summary(&id)?))
     }
 
     /// Removes the local copy; asked twice: the name has to be repeated.
@@ -183,7 +184,7 @@ impl Actor {
         Ok(json!({"left": id.to_string()}))
     }
 
-    fn summary(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
+    fn summary(&mut self, id: &WorkspaceId) -> Result<Summary, ApiError> {
         let (online, ..) = self.presence_counts(id);
         let me = self.me;
         self.keep_row(id);
@@ -191,33 +192,36 @@ impl Actor {
         let removed = room.row.state == WorkspaceState::Removed;
         let role = if removed { Role::None } else { room.space.replica.role(&me) };
         let status = match room.row.state {
-            WorkspaceState::Pending | WorkspaceState::Member if room.space.is_looked_at() => "arriving",
-            WorkspaceState::Pending => "pending",
-            WorkspaceState::Member if room.is_closed() => "closed",
-            WorkspaceState::Member => "member",
-            WorkspaceState::Removed => "removed",
-            WorkspaceState::Closed => "closed",
+            WorkspaceState::Pending | WorkspaceState::Member if room.space.is_looked_at() => Status::Arriving,
+            WorkspaceState::Pending => Status::Pending,
+            WorkspaceState::Member if room.is_closed() => Status::Closed,
+            WorkspaceState::Member => Status::Member,
+            WorkspaceState::Removed => Status::Removed,
+            WorkspaceState::Closed => Status::Closed,
         };
-        Ok(json!({
-            "workspace": id.to_string(),
-            "name": room.row.name,
-            "description": room.row.description,
-            "role": role_name(role),
-            "owner": room.space.owner().map(|o| room.space.person_json(&o)),
-            "created": rfc3339(room.space.replica.founded_ms().map_or(room.row.created_ms, |at| at as i64)),
-            "updated": rfc3339(room.row.updated_ms),
-            "members": room.space.persons().len(),
-            "online": online,
-            "status": status,
-            "unsent": room.space.replica.unsent(&me),
-            "saved": room.space.is_saved(),
-            "newer_version": room.space.replica.newer_version(),
-            "waits": null,
-        }))
+        let replica = &room.space.replica;
+        Ok(Summary {
+            workspace: id.to_string(),
+            name: room.row.name.clone(),
+            description: room.row.description.clone(),
+            role: role_name(role),
+            owner: room.space.owner().map(|owner| room.space.shown_person(&owner)),
+            created: Some(rfc3339(replica.founded_ms().map_or(room.row.created_ms, |at| at as i64))),
+            updated: Some(rfc3339(room.row.updated_ms)),
+            members: room.space.persons().len(),
+            online,
+            status,
+            unsent: replica.unsent(&me),
+            saved: room.space.is_saved(),
+            unread: room.unread(&me),
+            bytes: replica.bytes(),
+            newer_version: replica.newer_version(),
+            waits: None,
+        })
     }
 
     fn show(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
-        let mut shown = self.summary(id)?;
+        let mut shown = json!(self.summary(id)?);
         let (online, idle, away) = self.presence_counts(id);
         let room = self.room(id)?;
         shown["statistics"] = json!({
@@ -230,7 +234,6 @@ impl Actor {
         let replica = &room.space.replica;
         shown["heads"] = replica.heads().iter().map(ToString::to_string).collect();
         shown["ops"] = json!(replica.len());
-        shown["bytes"] = json!(replica.bytes());
         shown["missing_keys"] = json!(replica.shut_keys().len());
         Ok(shown)
     }
