@@ -59,9 +59,10 @@ struct Kept {
 /// How it stands with one workspace at one relay.
 #[derive(Debug, Default)]
 struct Post {
+    /// When heads are exchanged next: an exchange that begins moves it on, so that what is told meanwhile brings another.
     due: u64,
     under_way: bool,
-    /// It said meanwhile that there is more.
+    /// This device has more for it than what is under way.
     again: bool,
     /// The frontier that it has committed, as it said last.
     heads: Option<Vec<OpId>>,
@@ -219,6 +220,7 @@ impl Actor {
         if post.under_way || post.due > now || under_way >= MAX_UNDER_WAY {
             return;
         }
+        post.due = now + IDLE_MS;
         let replica = &room.space.replica;
         let request = Request::Sync { workspace: id, heads: replica.heads(), have: replica.have() };
         self.send_mail(relay, id, Step::Sync, &request);
@@ -330,12 +332,10 @@ impl Actor {
 
     /// A relay said what it has committed: a receipt for all in the past of it. True if it holds what is unknown here.
     fn note_mail(&mut self, relay: DeviceId, id: &WorkspaceId, heads: Vec<OpId>) -> bool {
-        let now = self.now();
         let Some(room) = self.rooms.get_mut(id) else { return false };
         let ahead = room.space.replica.note_heads(relay, &heads);
         if let Some(post) = self.post(&relay, id) {
             (post.heads, post.refused, post.failures) = (Some(heads), None, 0);
-            post.due = now + IDLE_MS;
         }
         self.sync_state_changed(id);
         ahead
@@ -405,7 +405,9 @@ impl Actor {
         if new {
             self.take_ops(&id, ops);
         }
-        if lacks(self) || self.hears_requests(&id) {
+        // Who was refused before it was known there has yet to exchange heads: what it has to give is not known from news.
+        let met = self.post(&relay, &id).is_some_and(|post| post.heads.is_some());
+        if !met || lacks(self) || self.hears_requests(&id) {
             self.sync_mail_at(&relay, &id, now);
         } else {
             self.note_mail(relay, &id, heads.to_vec());
