@@ -1,6 +1,7 @@
 //! Who joins asks whoever it meets. A stranger among them answers what it likes and neither ends a join nor holds it up.
+//! Nor does a relay that contradicts itself keep anything from being given to it.
 //!
-//! The peers are engines over loopback, the liar a real network node. Deliberately absent: what attesters and owners
+//! The peers are engines over loopback, the liar and the relay real network nodes. Deliberately absent: what attesters and owners
 //! answer, which is final (`adversaries`, `approval`).
 
 use std::collections::BTreeSet;
@@ -8,8 +9,9 @@ use std::sync::Arc;
 
 use omniscope_engine::event::Event;
 use omniscope_engine::net::{NetCommand, NetEvent};
+use omniscope_protocol::identity::{OpId, WorkspaceId};
 use omniscope_protocol::wire::{Refusal, Request, Response};
-use omniscope_tests::net_node::NetNode;
+use omniscope_tests::net_node::{NetNode, PATIENCE};
 use omniscope_tests::peers::Peer;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
@@ -98,4 +100,41 @@ async fn a_stranger_that_refuses_for_good_does_not_end_a_join() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_that_says_that_it_lets_in_does_not_hold_up_a_join() {
     joins_all_the_same("Dan", 203, Response::Admitted { deposit: None }, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_told_news_while_it_refused_is_asked_again_and_given_what_it_lacks() {
+    let ana = Peer::start("Ana").await;
+    let made = ana.call("workspace.create", json!({"name": "Ours"})).await;
+    let workspace = WorkspaceId::parse_hex(made["workspace"].as_str().unwrap()).unwrap();
+    let genesis = vec![OpId(workspace.0)];
+    let mut relay = NetNode::start(204, |_| {}).await;
+    let addr = format!("{}/p2p/{}", relay.addrs[0], relay.net.peer());
+    ana.call("relay.add", json!({"workspace": made["workspace"], "addr": addr})).await;
+
+    let mut heard = false;
+    let given = async {
+        loop {
+            let (device, token, body) = match relay.events.recv().await.unwrap() {
+                NetEvent::Request { device, token, body } => (device, token, body),
+                NetEvent::Response { .. } => {
+                    heard = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            let answer = match Request::decode(&body).unwrap() {
+                Request::Push { ops, .. } => return ops.len(),
+                Request::Sync { .. } if heard => Response::Sync { ops: vec![], heads: genesis.clone(), more: false },
+                _ => Response::Refused(Refusal::Busy),
+            };
+            relay.tell(NetCommand::Respond { token, body: answer.encode() });
+            if !heard {
+                let body = Request::News { workspace, heads: genesis.clone(), ops: vec![] }.encode();
+                relay.tell(NetCommand::Request { device, id: 1, body });
+            }
+        }
+    };
+    let given = tokio::time::timeout(PATIENCE, given).await.expect("the relay is asked again");
+    assert!(given > 0, "all that Ana said since the beginning");
 }
