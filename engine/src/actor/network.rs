@@ -56,6 +56,8 @@ struct Asked {
     left: Option<Standing>,
     /// Whether it has told its heads since it is connected: what is remembered of it is of before.
     answered: bool,
+    /// When it was last given ops for the asking.
+    served: Option<u64>,
 }
 
 impl Asked {
@@ -349,7 +351,7 @@ impl Actor {
         if peer.asked.get(id).is_some_and(|a| a.under_way) {
             return;
         }
-        let request = Request::Sync { workspace: *id, heads: replica.heads(), have: replica.have() };
+        let request = Request::Sync { workspace: *id, heads: replica.heads(), have: replica.have_for(&device) };
         let asked = peer.asked.entry(*id).or_default();
         (asked.at, asked.under_way) = (now, false);
         let under_way = self.request(device, Sent::Sync(*id), &request);
@@ -408,7 +410,7 @@ impl Actor {
                 self.tend_look(&workspace, !more && !ahead);
                 if (more || ahead) && !ops.is_empty() {
                     self.sync_with(&workspace, device);
-                } else {
+                } else if !self.is_being_served(&workspace, &device) {
                     self.push_missing(&workspace, device);
                 }
                 self.note_use(&workspace, &device, before);
@@ -476,6 +478,12 @@ impl Actor {
 
     fn behind(&self, id: &WorkspaceId, device: &DeviceId) -> Option<usize> {
         self.rooms.get(id)?.space.replica.behind(device)
+    }
+
+    /// Whether a peer, which asked at the same time, has been given what it lacks and may not have taken it in yet.
+    fn is_being_served(&self, id: &WorkspaceId, device: &DeviceId) -> bool {
+        let asked = self.peers.get(device).and_then(|peer| peer.asked.get(id));
+        asked.and_then(|asked| asked.served).is_some_and(|at| self.now() < at + BUSY_SYNC_MS)
     }
 
     /// Sends what a peer lacks, as far as known.
@@ -597,7 +605,12 @@ impl Actor {
         let space = &self.rooms[&id].space;
         let missing = space.replica.missing(heads, have);
         let ops = space.op_bytes(&self.store, &missing.ids);
+        let gives = !ops.is_empty();
         let response = Response::Sync { ops, heads: space.replica.committed_heads(), more: missing.more };
+        let now = self.now();
+        if let Some(peer) = self.peers.get_mut(&device).filter(|_| gives) {
+            peer.asked.entry(id).or_default().served = Some(now);
+        }
         if ahead {
             self.doubt(&id, device);
         }

@@ -1,7 +1,8 @@
 //! The exchange of heads: what a peer lacks, what it holds, and what two peers have in common.
 //!
 //! A peer's heads, as far as they are known here, say what it holds. Where they are not known, some of its older ops
-//! are (it names its newest one, the second, the fourth, … newest), and what both had in common last is remembered.
+//! are (it names what both had in common last, which is remembered, and its newest one, the second, the fourth, …
+//! newest).
 //! In step, an exchange costs the heads alone.
 
 use super::Replica;
@@ -86,6 +87,18 @@ impl Replica {
         let len = self.known.len();
         let back = std::iter::successors(Some(1usize), |n| n.checked_mul(2)).take_while(|n| *n <= len);
         let mut have: Vec<OpId> = back.map(|n| OpId(*self.judge.id(Node((len - n) as u32)))).collect();
+        have.truncate(MAX_HAVE);
+        have
+    }
+
+    /// Ops to name to a device beside the heads: those that both had in common last, and some older ones. Of the
+    /// older ones alone the newest that a device knows, which was away, may lie as far back again as what it lacks, and it
+    /// would answer with all in between.
+    pub fn have_for(&self, device: &DeviceId) -> Vec<OpId> {
+        let heads = self.heads();
+        let mut have = self.common(device);
+        have.retain(|id| !heads.contains(id));
+        have.extend(self.have());
         have.truncate(MAX_HAVE);
         have
     }

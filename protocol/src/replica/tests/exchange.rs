@@ -28,6 +28,25 @@ fn two_that_drifted_apart_send_each_other_what_is_missing_and_nothing_else() {
 }
 
 #[test]
+fn who_was_away_does_not_answer_with_what_the_other_had_before() {
+    let (mut alice, mut bob) = alice_and_bob();
+    for i in 0..200 {
+        alice.edit(&format!("a{i}"));
+    }
+    bob.hear(&alice);
+    alice.replica.note_heads(id(BOB), &bob.replica.heads());
+    assert_eq!(alice.replica.have_for(&id(BOB)), alice.replica.have(), "in step nothing is named twice");
+    for i in 0..100 {
+        alice.edit(&format!("b{i}"));
+    }
+    let heads = alice.replica.heads();
+    assert!(bob.replica.missing(&heads, &alice.replica.have()).ids.len() > 10, "by the older ops alone he would");
+    assert_eq!(bob.replica.missing(&heads, &alice.replica.have_for(&id(BOB))), Missing::default());
+    bob.edit("c");
+    assert_eq!(bob.replica.missing(&heads, &alice.replica.have_for(&id(BOB))).ids.len(), 2, "his session and his edit");
+}
+
+#[test]
 fn an_exchange_in_step_costs_the_same_however_long_the_history() {
     let (mut alice, mut bob) = alice_and_bob();
     let mut costs = Vec::new();
