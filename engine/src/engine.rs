@@ -1,7 +1,7 @@
 //! The handle to a running engine: all that upper floors see.
 //!
-//! An engine is one actor on its own thread (8 MiB of stack, for deep documents) and a swarm task on the caller's
-//! runtime. Calls go in by a bounded queue, events come out by a broadcast. Waiting is done here, never in the actor.
+//! An engine is one actor on its own thread (8 MiB of stack, for deep documents) and a swarm on another.
+//! Calls go in by a bounded queue, events come out by a broadcast. Waiting is done here, never in the actor.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -19,4 +19,5 @@ pub mod store;
 mod workspace;
 
 pub use engine::{Engine, Options};
+pub use net::prepare;
 pub use workspace::{DocumentMessage, DocumentSink};

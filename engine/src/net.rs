@@ -286,7 +286,7 @@ pub enum NetError {
 #[error("the network does not take commands at the moment")]
 pub struct NetFull;
 
-/// A handle to the swarm task. The task ends when the last handle is gone or after [`Net::shutdown`].
+/// A handle to the swarm's thread. It ends when the last handle is gone or after [`Net::shutdown`].
 #[derive(Clone)]
 pub struct Net {
     commands: mpsc::Sender<NetCommand>,
@@ -300,19 +300,35 @@ struct Local {
 }
 
 impl Net {
-    /// Starts the swarm task on the current tokio runtime.
+    /// Starts the swarm on a thread of its own. What it does is many small steps that wake one another: on one thread
+    /// they cost a queue, on several a system call each.
     ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime.
+    /// # Errors
+    /// When the key is none or the transports cannot be set up.
     pub fn start(config: NetConfig) -> Result<(Self, mpsc::Receiver<NetEvent>), NetError> {
-        gather_entropy();
+        prepare();
         let (commands, command_queue) = mpsc::channel(MAX_COMMANDS);
         let (stop, stop_queue) = mpsc::channel(1);
         let (events, event_queue) = mpsc::channel(MAX_EVENTS);
-        let driver = driver::Driver::new(config, outbox::Outbox::new(events))?;
-        let local = Arc::new(Local { device: driver.local_device(), peer: driver.local_peer() });
-        tokio::spawn(driver.run(command_queue, stop_queue));
+        let (built, outcome) = std::sync::mpsc::sync_channel(1);
+        let work = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(built.send(Err(transport::failed(&error)))),
+            };
+            let inside = runtime.enter();
+            let driver = match driver::Driver::new(config, outbox::Outbox::new(events)) {
+                Ok(driver) => driver,
+                Err(error) => return drop(built.send(Err(error))),
+            };
+            drop(inside);
+            let local = Local { device: driver.local_device(), peer: driver.local_peer() };
+            if built.send(Ok(Arc::new(local))).is_ok() {
+                runtime.block_on(driver.run(command_queue, stop_queue));
+            }
+        };
+        std::thread::Builder::new().name("network".into()).spawn(work).map_err(|error| transport::failed(&error))?;
+        let local = outcome.recv().map_err(|_| NetError::Transport("the network's thread ended".to_owned()))??;
         Ok((Self { commands, stop, local }, event_queue))
     }
 
@@ -341,14 +357,20 @@ impl Net {
     }
 }
 
-/// Has the generator behind QUIC's handshakes gather its entropy now, beside everything else: that takes it a tenth of
-/// a second, which the first handshake would wait for.
-fn gather_entropy() {
-    static GATHERED: std::sync::Once = std::sync::Once::new();
-    GATHERED.call_once(|| {
-        let gather = || aws_lc_rs::rand::fill(&mut [0; 32]);
-        if let Err(error) = std::thread::Builder::new().name("entropy".into()).spawn(gather) {
-            tracing::debug!(%error, "the first handshake gathers its entropy itself");
+/// Begins what takes its time before the first device can be reached, beside everything else: the generator behind
+/// QUIC's handshakes gathers its entropy for some 50 ms, and certificates are read for 5. Who will start an engine with a
+/// network calls this first, so that the start does not wait for it. Once a process; more calls do nothing.
+pub fn prepare() {
+    static BEGUN: std::sync::Once = std::sync::Once::new();
+    BEGUN.call_once(|| {
+        let work = || {
+            if aws_lc_rs::rand::fill(&mut [0; 32]).is_err() {
+                tracing::debug!("no entropy yet; the first handshake asks again");
+            }
+            transport::trust();
+        };
+        if let Err(error) = std::thread::Builder::new().name("prepare".into()).spawn(work) {
+            tracing::debug!(%error, "the network's start prepares itself");
         }
     });
 }

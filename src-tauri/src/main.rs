@@ -77,6 +77,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     if instance::hand_over(&data_dir, arguments.link.as_deref()) {
         return Ok(());
     }
+    omniscope_engine::prepare();
     let options = omniscope_engine::Options {
         network: true,
         listen: addresses(&arguments.listen).context("--listen")?,

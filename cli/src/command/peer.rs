@@ -23,6 +23,7 @@ pub(crate) struct Peer {
 }
 
 pub(crate) async fn run(context: &Context, peer: Peer) -> Result<ExitCode, Failure> {
+    omniscope_engine::prepare();
     serve::run(&context.place, &peer).await?;
     Ok(ExitCode::SUCCESS)
 }

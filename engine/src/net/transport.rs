@@ -5,6 +5,7 @@
 //! way there is the one that people meant: what the world or this computer trusts will do. Deliberately absent: addresses
 //! and dialling.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use libp2p::core::Transport;
@@ -24,7 +25,7 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(6);
 /// Connections are kept while the device is online; what is dead is noticed by QUIC or by pings.
 const IDLE: Duration = Duration::from_secs(24 * 3600);
 
-fn failed(error: &dyn std::fmt::Display) -> NetError {
+pub(super) fn failed(error: &dyn std::fmt::Display) -> NetError {
     NetError::Transport(error.to_string())
 }
 
@@ -75,17 +76,20 @@ fn named<T>(make: impl Fn() -> T) -> dns::tokio::Transport<T> {
 }
 
 /// The authorities that the world trusts, and those of this computer: a lab may have one of its own. `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` take the place of the latter.
-fn trust() -> websocket::tls::Config {
-    let mut builder = websocket::tls::Config::builder();
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
-        tracing::debug!(%error, "certificates of this computer cannot be read");
-    }
-    for certificate in found.certs {
-        if let Err(error) = builder.add_trust(&websocket::tls::Certificate::new(certificate.to_vec())) {
-            tracing::debug!(%error, "a certificate of this computer is passed over");
+/// `SSL_CERT_DIR` take the place of the latter. Read once a process.
+pub(super) fn trust() -> websocket::tls::Config {
+    static TRUST: LazyLock<websocket::tls::Config> = LazyLock::new(|| {
+        let mut builder = websocket::tls::Config::builder();
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::debug!(%error, "certificates of this computer cannot be read");
         }
-    }
-    builder.finish()
+        for certificate in found.certs {
+            if let Err(error) = builder.add_trust(&websocket::tls::Certificate::new(certificate.to_vec())) {
+                tracing::debug!(%error, "a certificate of this computer is passed over");
+            }
+        }
+        builder.finish()
+    });
+    TRUST.clone()
 }

@@ -24,6 +24,7 @@ async fn main() -> anyhow::Result<()> {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
+    omniscope_engine::prepare();
     let process = Arc::new(Process::default());
     let (replies, mut outgoing) = mpsc::unbounded_channel::<Value>();
     tokio::spawn(async move {
