@@ -55,13 +55,13 @@ const NEAR_AFTER_MS: u64 = 250;
 /// A row of the list whose time alone changed is written at most this often.
 const ROW_EVERY_MS: u64 = 5000;
 /// Others' ops gather this long for one commit: they are safe with their authors, and showing them goes first.
-const COMMIT_AFTER_MS: u64 = 15;
+const COMMIT_AFTER_MS: u64 = 30;
 /// So many bytes of them are committed at once.
 const MAX_GATHERED_BYTES: usize = 256 * 1024;
 /// Pause before a failed commit is tried again.
 const RETRY_COMMIT_MS: u64 = 1000;
 /// The sync state is told at most this often.
-const STATE_EVERY_MS: u64 = 50;
+const STATE_EVERY_MS: u64 = 100;
 /// The actor looks around at least this often.
 const TICK_MS: u64 = 250;
 

@@ -85,7 +85,12 @@ hash_id! {
 
 /// Lower-case hex of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([digit(byte >> 4), digit(byte & 15)]);
+    }
+    text
 }
 
 /// Reads exactly 64 hex digits.
@@ -207,6 +212,7 @@ mod tests {
     #[test]
     fn hex_reads_what_it_writes_and_nothing_else() {
         let id = DeviceKey::from_seed(&[7; 32]).id();
+        assert_eq!(hex(&[0, 0x0f, 0xa0, 0xff]), "000fa0ff");
         assert_eq!(DeviceId::parse_hex(&id.to_string()), Some(id));
         assert_eq!(DeviceId::parse_hex("zz"), None);
         assert_eq!(DeviceId::parse_hex(&"é".repeat(32)), None);

@@ -13,14 +13,16 @@ use omniscope_protocol::replica::{Output, Received, Replica, Unacceptable};
 use super::{Effects, Workspace};
 use crate::store::Store;
 
-/// Ops that are read before the first of them is judged.
+/// Ops that are read at most before the first of them is judged.
 const AT_ONCE: usize = 256;
 /// Ops for which another thread is worth its start: some milliseconds of signatures.
 const WORTH_A_THREAD: usize = 32;
 /// More threads than that help nobody.
 const MAX_THREADS: usize = 8;
-/// So many bytes of ops are judged before what they say is shown.
-const SHOW_AFTER_BYTES: usize = 64 * 1024;
+/// So many bytes of ops are read and judged before what they say is shown: first few, so that windows soon have something
+/// to draw, then twice as many each time, because much at once is drawn faster than the same in pieces.
+const FIRST_SHOWN_BYTES: usize = 16 * 1024;
+const MAX_SHOWN_BYTES: usize = 256 * 1024;
 
 /// What foreign ops came to.
 #[derive(Debug, Default)]
@@ -50,26 +52,35 @@ impl Taken {
 impl Workspace {
     /// Takes in foreign ops, in their order.
     pub(crate) fn take_in(&mut self, ops: &[Arc<[u8]>], store: &Store, effects: &mut Effects) -> Taken {
-        let mut taken = Taken::default();
-        let (mut out, mut bytes) = (Vec::new(), 0);
-        for ops in ops.chunks(AT_ONCE) {
-            for (op, size) in read(&self.replica, ops).into_iter().zip(ops.iter().map(|op| op.len())) {
-                // Windows draw the first edits while the next are judged. A rebuild is worth doing once, after the last.
-                if bytes > SHOW_AFTER_BYTES && !out.iter().any(|o| matches!(o, Output::Rebuild(_) | Output::Unlocked)) {
-                    self.carry_out(&out, None, store, effects);
-                    out.clear();
-                    bytes = 0;
-                }
-                bytes += size;
+        let (mut taken, mut out) = (Taken::default(), Vec::new());
+        let (mut rest, mut bytes) = (ops, FIRST_SHOWN_BYTES);
+        while !rest.is_empty() {
+            let (batch, after) = rest.split_at(filling(rest, bytes));
+            for op in read(&self.replica, batch) {
                 taken.note(op.and_then(|op| match op {
                     Some(op) => self.replica.receive_op(op, &mut out),
                     None => Ok(Received::Known),
                 }));
             }
+            (rest, bytes) = (after, (2 * bytes).min(MAX_SHOWN_BYTES));
+            // Windows draw these edits while the next are judged. A rebuild is worth doing once, after the last.
+            if !rest.is_empty() && !out.iter().any(|o| matches!(o, Output::Rebuild(_) | Output::Unlocked)) {
+                self.carry_out(&std::mem::take(&mut out), None, store, effects);
+            }
         }
         self.carry_out(&out, None, store, effects);
         taken
     }
+}
+
+/// How many of `ops` are taken in at once: at least one, and as many more as it takes to fill `bytes`.
+fn filling(ops: &[Arc<[u8]>], bytes: usize) -> usize {
+    let mut sum = 0;
+    let fill = ops.iter().take(AT_ONCE).position(|op| {
+        sum += op.len();
+        sum >= bytes
+    });
+    fill.map_or(ops.len().min(AT_ONCE), |last| last + 1)
 }
 
 /// What `Replica::read` says of an op.
@@ -99,6 +110,15 @@ mod tests {
     use omniscope_protocol::identity::{DeviceKey, WorkspaceId};
 
     use super::*;
+
+    #[test]
+    fn what_is_taken_in_at_once_is_bounded_and_never_nothing() {
+        let ops = |sizes: &[usize]| -> Vec<Arc<[u8]>> { sizes.iter().map(|size| Arc::from(vec![0; *size])).collect() };
+        assert_eq!(filling(&ops(&[40, 1]), 16), 1, "one that is too large by itself");
+        assert_eq!(filling(&ops(&[10, 10, 10]), 16), 2);
+        assert_eq!(filling(&ops(&[1, 1]), 16), 2, "all there are");
+        assert_eq!(filling(&ops(&[0; AT_ONCE + 1]), 16), AT_ONCE);
+    }
 
     #[test]
     fn what_is_read_side_by_side_comes_in_its_order() {
