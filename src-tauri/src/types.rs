@@ -5,7 +5,9 @@
 //! `ui/src/backend/types.ts` types every call of the page by them.
 
 use omniscope_engine::answers::{Status, Summary, Waits};
+use omniscope_engine::doc::diff::{Changed, Changes, Diff, FieldChange, Item};
 use omniscope_engine::event::{Event, Peer, Person, Shown};
+use omniscope_engine::pipeline::validate::{Finding, Level};
 use ts_rs::{Config, TS};
 
 use crate::backend::{Kept, KeyFacts};
@@ -36,6 +38,13 @@ fn generated() -> String {
         declare::<Status>(&config),
         declare::<Waits>(&config),
         declare::<Summary>(&config),
+        declare::<Item>(&config),
+        declare::<FieldChange>(&config),
+        declare::<Changed>(&config),
+        declare::<Changes>(&config),
+        declare::<Diff>(&config),
+        declare::<Level>(&config),
+        declare::<Finding>(&config),
         declare::<Event>(&config),
         declare::<WindowEvent>(&config),
         declare::<Kept>(&config),

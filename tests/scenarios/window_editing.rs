@@ -3,7 +3,7 @@
 use omniscope_tests::window::{Setup, Window, id};
 use serde_json::{Value, json};
 
-use crate::window::NODES;
+use crate::window::{NODES, select};
 
 const MOD: char = '\u{E009}';
 const ESCAPE: char = '\u{E00C}';
@@ -77,7 +77,9 @@ async fn steps_align_distribute_copy_between_workspaces_and_every_command_does_w
 /// A step of data says which file it reads: name, size and hash, as one edit that can be undone.
 async fn file_of_a_step(ana: &Window) {
     ana.until("the sample's steps", &format!("{NODES} > 10")).await;
-    ana.click(".react-flow__node-step:has([data-category=\"data\"]) .node__label").await;
+    let data = "document.querySelector('.react-flow__node-step:has([data-category=\"data\"])')?.dataset.id";
+    let data = ana.until("a step of data", data).await;
+    select(ana, data.as_str().unwrap()).await;
     ana.find(&id("file-attach")).await;
     let chosen = "const files = new DataTransfer(); files.items.add(new File(['abc'], 'reads_1.fastq.gz')); \
         const input = document.querySelector('[data-testid=\"file-input\"]'); input.files = files.files; \

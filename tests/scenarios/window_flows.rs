@@ -49,7 +49,17 @@ async fn what_changed_while_away_is_told_and_an_old_state_comes_back() {
     let trim = nodes_labelled(&ana, "Trim adapters").await;
     ana.press(&['\u{E009}', 's']).await;
     ana.until("a version", "document.body.innerText.includes('saved')").await;
+    ana.click("[data-sonner-toast] [data-action]").await;
+    ana.fill(&id("version-name"), "Before cutting\u{E007}").await;
+    let versions = "[...document.querySelectorAll('[data-kind=version] .timeline__what')].map((v) => v.innerText)";
+    ana.until("the version has its name", &format!("{versions}.join() === 'Before cutting'")).await;
+    ana.press(&['\u{E00C}']).await;
     rename(&ana, &trim, "Cut adapters").await;
+    ana.click(&id("node-history-open")).await;
+    let hands = format!("document.querySelector('{} .hands')?.innerText", id("node-history"));
+    ana.until("who did it", &format!("/Ana changed name[^]*Ana added it/.test({hands})")).await;
+    assert_eq!(ana.accessibility().await, "");
+    ana.shot("hands").await;
     let ben = Window::open(&Setup::of("Ben", root.path()).through(&relay)).await;
     assert_eq!(nodes_labelled(&ben, "Cut adapters").await, trim);
     ben.until(

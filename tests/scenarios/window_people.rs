@@ -194,7 +194,7 @@ async fn edits_in_another_workspace_are_counted_in_the_list_and_the_history_says
     let root = tempfile::tempdir().unwrap();
     let (_relay, ana, ben) = meet(root.path(), "Editor").await;
     let sample = ana.value("document.querySelector('[data-testid=\"workspace-item\"]').dataset.workspace").await;
-    let sample = format!("[data-workspace={}]", sample.as_str().unwrap());
+    let sample = format!("[data-workspace={sample}]");
     let unread = format!("document.querySelector('{sample} {}')?.innerText", id("workspace-unread"));
     ana.click(&id("versions-open")).await;
     let joined = ".timeline__row[data-kind=joined]";

@@ -73,14 +73,35 @@ fn cpu_of(pids: &[u32]) -> Duration {
     Duration::from_millis(10 * pids.iter().map(ticks).sum::<u64>())
 }
 
-/// The memory of processes in MiB, with shared pages divided among those who share them.
-pub fn memory_mib(pids: &[u32]) -> f64 {
-    let kib = |pid: &u32| {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        let line = text.lines().find_map(|l| l.strip_prefix("Pss:")).unwrap_or_default();
-        line.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0)
-    };
-    pids.iter().map(kib).sum::<f64>() / 1024.0
+/// What processes take of the memory, in MiB.
+pub struct Memory {
+    /// All of it, with pages divided among those who share them: it falls while other windows are open.
+    pub all: f64,
+    /// What is theirs alone and in no file.
+    pub own: f64,
+}
+
+impl Memory {
+    /// Of these processes now; those that have ended take nothing.
+    pub fn of(pids: &[u32]) -> Self {
+        let (mut all, mut own) = (0.0, 0.0);
+        for pid in pids {
+            let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+            let mib = |key: &str| {
+                let line = text.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_default();
+                line.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+            };
+            all += mib("Pss:");
+            own += mib("Pss_Anon:");
+        }
+        Self { all, own }
+    }
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.0} MiB, {:.0} of them its own", self.all, self.own)
+    }
 }
 
 /// When a process was started, by the computer's clock in milliseconds, to a hundredth of a second.
@@ -122,7 +143,8 @@ mod tests {
     #[test]
     fn this_process_uses_memory_and_began_before_now() {
         let own = std::process::id();
-        assert!(memory_mib(&[own]) > 0.5);
+        let Memory { all, own: alone } = Memory::of(&[own]);
+        assert!(0.1 < alone && alone < all, "{alone} of {all}");
         let age = now_ms() - started_ms(own);
         assert!((-50.0..3_600_000.0).contains(&age), "{age}");
     }

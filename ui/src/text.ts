@@ -136,7 +136,7 @@ export const text = {
     notOurs: "The clipboard holds no steps.",
     joined: (names: string) => `${names} joined`,
     left: (names: string) => `${names} left`,
-    versionSaved: (name: string) => `Version “${name}” saved`,
+    versionSaved: (name: string) => `“${name}” is saved`,
     replaced: "This window took the latest state of the workspace anew.",
   },
   workspaces: {
@@ -300,7 +300,7 @@ export const text = {
     fileName: (name: string) => `Invitation to ${name}`,
     fileSaved: "Invitation saved",
     message: (me: string, name: string, role: string, uses: number | null, expires: string, link: string) =>
-      `${me || "A colleague"} invites you to the pipeline “${name}” in OmniScope, as ${role.toLowerCase()}.\n\n1. Install OmniScope, if you do not have it yet.\n2. Choose “Join with a link” and paste this whole message.\n\n${uses === null ? "By this link you ask to be let in; it" : `The link works ${uses === 1 ? "once" : `for ${many(uses, "person", "people")}`} and`} expires ${expires}:\n${link}\n`,
+      `${me || "A colleague"} invites you to the pipeline “${name}” in OmniScope, as ${role.toLowerCase()}.\n\n1. Install OmniScope, if you do not have it yet. I can send you the package.\n2. Choose “Join with a link” and paste this whole message.\n\n${uses === null ? "By this link you ask to be let in; it" : `The link works ${uses === 1 ? "once" : `for ${many(uses, "person", "people")}`} and`} expires ${expires}:\n${link}\n`,
     ownerOnly: "Only an owner can invite people. The members below can be asked.",
     closed: "This workspace is closed. Nobody can join it any more.",
     members: "Members",
@@ -397,6 +397,7 @@ export const text = {
     restore: "Restore this state",
     really: "Restore now",
     restored: (changed: number) => (changed === 0 ? "Nothing to restore: it is so already" : `Restored, ${many(changed, "change")}. Undo is in the history.`),
+    rename: "Name it…",
     quick: (when: string) => `Version of ${when}`,
     kinds: {
       edit: (count: number) => many(count, "edit"),
@@ -420,6 +421,13 @@ export const text = {
     things: { nodes: "Step", edges: "Connection", stickies: "Sticky note", groups: "Group", comments: "Comment", data: "Data", meta: "Workspace" },
     fields: { label: "name", type: "type", typeVersion: "version", notes: "notes", disabled: "disabled", text: "text", size: "size", color: "colour", ports: "ports", group: "group", file: "file", name: "name", description: "description", license: "licence" },
     moved: "moved",
+    place: "its place",
+  },
+  nodeHistory: {
+    title: "Who changed it",
+    reading: "Reading the history…",
+    did: { added: "added it", removed: "removed it", changed: "changed it" },
+    changed: (fields: string) => `changed ${fields}`,
   },
   away: {
     text: (names: string, changes: number) => `While you were away, ${names} made ${many(changes, "change")}.`,
@@ -476,11 +484,14 @@ export const text = {
     title: "Welcome to OmniScope",
     text: "Build an analysis pipeline together, each on your own computer. There is no account; a name is enough.",
     start: "Start",
-    facts: [
-      "Your work is saved on this computer, and on those of the people you invite. No server owns it.",
-      "A key made on this computer proves that your edits are yours. It never leaves it.",
-      "People in a workspace see your name, your pointer while you work, and your network address.",
-    ],
+    work: "Your work is saved on this computer, and on those of the people you invite. No server owns it.",
+    key: {
+      keyring: "A key proves that your edits are yours. It is kept in this computer’s key store and never leaves it.",
+      passphrase: "A key proves that your edits are yours. It is kept in a file under your passphrase and never leaves this computer.",
+      file: "A key proves that your edits are yours. It is kept in the file named at the start and never leaves this computer.",
+    },
+    people: "People in a workspace see your name, your pointer while you work, and your network address.",
+    relay: "A relay, where one is used, sees who meets whom and when. It can read nothing of your work.",
   },
   top: {
     name: "Workspace name",
@@ -541,8 +552,8 @@ export const text = {
     groups: [
       { title: "Add", keys: [["A", "Add step"], ["Tab", "Add step (on the canvas)"], ["S", "Add sticky note"], ["Double-click", "Add step there"]] },
       { title: "Edit", keys: [["Mod Z", "Undo your last edit"], ["Mod Shift Z", "Redo"], ["F2", "Rename step"], ["D", "Disable or enable"], ["Delete", "Delete selection"]] },
-      { title: "Selection", keys: [["Mod A", "Select all"], ["Mod C", "Copy"], ["Mod X", "Cut"], ["Mod V", "Paste"], ["Mod D", "Duplicate"], ["Shift T", "Tidy up"]] },
-      { title: "View", keys: [["+", "Zoom in"], ["-", "Zoom out"], ["0", "Zoom to 100 %"], ["1", "Show everything"], ["Esc", "Stop following"], ["Mod F", "Find a step"], ["Mod K", "All commands"]] },
+      { title: "Selection", keys: [["Drag", "Select in a box"], ["Shift Click", "Select one more"], ["Mod A", "Select all"], ["Mod C", "Copy"], ["Mod X", "Cut"], ["Mod V", "Paste"], ["Mod D", "Duplicate"], ["Shift T", "Tidy up"]] },
+      { title: "View", keys: [["Scroll", "Move the view"], ["Space Drag", "Move the view by hand"], ["Mod Scroll", "Zoom"], ["+", "Zoom in"], ["-", "Zoom out"], ["0", "Zoom to 100 %"], ["1", "Show everything"], ["Esc", "Stop following"], ["Mod F", "Find a step"], ["Mod K", "All commands"]] },
       { title: "Workspace", keys: [["Mod S", "Save version"], ["?", "This sheet"]] },
     ] as readonly { title: string; keys: readonly (readonly [string, string])[] }[],
   },

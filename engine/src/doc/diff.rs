@@ -11,6 +11,7 @@ use super::value::same;
 
 /// The differences, by kind of thing; ids in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Diff {
     pub nodes: Changes,
     pub edges: Changes,
@@ -26,6 +27,7 @@ pub struct Diff {
 
 /// Things of one kind that came, went or changed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Changes {
     pub added: Vec<Item>,
     pub removed: Vec<Item>,
@@ -34,6 +36,7 @@ pub struct Changes {
 
 /// One thing and a name for people: a label, the ends of an edge, the first line of a sticky note.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Item {
     pub id: String,
     pub title: String,
@@ -41,6 +44,7 @@ pub struct Item {
 
 /// One thing whose fields differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct Changed {
     pub id: String,
     pub title: String,
@@ -49,11 +53,14 @@ pub struct Changed {
 
 /// One field, e.g. `label`, `notes` or `params.threads`; a side where the field is missing is absent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
 pub struct FieldChange {
     pub field: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional, type = "unknown"))]
     pub before: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional, type = "unknown"))]
     pub after: Option<Value>,
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use omniscope_engine::rpc::Client;
-use omniscope_tests::meter::{Spread, Usage, left_below, load, memory_mib, now_ms, started_ms};
+use omniscope_tests::meter::{Memory, Spread, Usage, left_below, load, now_ms, started_ms};
 use omniscope_tests::peers::Peer;
 use omniscope_tests::window::{Setup, Window};
 use serde_json::{Value, json};
@@ -28,6 +28,8 @@ const MOVES_PER_EDIT: usize = 10;
 const SPAN: Duration = Duration::from_secs(12);
 /// How long a window is left alone before it is measured at rest.
 const SETTLE: Duration = Duration::from_secs(6);
+/// How long WebKit may take until it has collected what is needed no more.
+const REST: Duration = Duration::from_secs(30);
 const PRESSES: usize = 40;
 const PRESS_EVERY: Duration = Duration::from_millis(250);
 const STARTS: usize = 5;
@@ -167,7 +169,9 @@ async fn alone(root: &Path, steps: usize) {
             say("… script and layout of a frame", "p50 8 ms", frames.own);
         }
     }
-    say(&format!("{steps} steps: memory"), "", format!("{:.0} MiB", memory_mib(&window.processes())));
+    say(&format!("{steps} steps: memory, with the garbage of it"), "", Memory::of(&window.processes()));
+    tokio::time::sleep(REST).await;
+    say(&format!("{steps} steps: memory, at rest again"), "", Memory::of(&window.processes()));
     window.close().await;
 }
 
@@ -291,7 +295,7 @@ async fn ten_people(root: &Path) {
         say("… script and layout of a frame", "p50 8 ms", frames.own);
         say("… processor: window / nine peers", "", format!("{own:.0} % / {theirs:.0} %"));
     }
-    say("ten people: memory of the window", "", format!("{:.0} MiB", memory_mib(&window.processes())));
+    say("ten people: memory of the window, with the garbage of it", "", Memory::of(&window.processes()));
     hands.abort_all();
     for peer in people {
         peer.engine.shutdown().await;

@@ -31,7 +31,7 @@ export function App() {
       {!failure && !profile && <Opening />}
       {profile && !profile.name.trim() && <Welcome profile={profile} onDone={setProfile} />}
       {profile?.name.trim() && <Guard><ReactFlowProvider><Shell profile={profile} onProfile={setProfile} theme={theme} choice={choice} setChoice={setChoice} /></ReactFlowProvider></Guard>}
-      <Toaster theme={theme} position="top-center" offset={{ top: 54 }} visibleToasts={4} />
+      <Toaster theme={theme} position="bottom-center" offset={{ bottom: 88 }} visibleToasts={4} />
     </Tooltip.Provider>
   );
 }

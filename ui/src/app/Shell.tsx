@@ -76,7 +76,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const saveVersion = () => {
     if (!active || !session?.writable) return;
     const name = text.history.quick(new Date().toLocaleString("en", { dateStyle: "medium", timeStyle: "short", hour12: false }));
-    engine.call("version.create", { workspace: active, name }).then(() => toast.success(text.toasts.versionSaved(name)), fail);
+    engine.call("version.create", { workspace: active, name }).then(() => toast.success(text.toasts.versionSaved(name), { action: { label: text.history.rename, onClick: () => show("versions") } }), fail);
   };
   const switchTheme = () => setChoice(theme === "dark" ? "light" : "dark");
   const switchNetwork = (online: boolean) => engine.call("network.set", { online }).then(() => setNetwork(online), fail);

@@ -196,6 +196,49 @@ newer_version: number | null,
 waits: Waits | null, };
 
 /**
+ * One thing and a name for people: a label, the ends of an edge, the first line of a sticky note.
+ */
+export type Item = { id: string, title: string, };
+
+/**
+ * One field, e.g. `label`, `notes` or `params.threads`; a side where the field is missing is absent.
+ */
+export type FieldChange = { field: string, before?: unknown, after?: unknown, };
+
+/**
+ * One thing whose fields differ.
+ */
+export type Changed = { id: string, title: string, fields: Array<FieldChange>, };
+
+/**
+ * Things of one kind that came, went or changed.
+ */
+export type Changes = { added: Array<Item>, removed: Array<Item>, changed: Array<Changed>, };
+
+/**
+ * The differences, by kind of thing; ids in order.
+ */
+export type Diff = { nodes: Changes, edges: Changes, stickies: Changes, groups: Changes, comments: Changes, data: Changes, 
+/**
+ * Changed fields of the workspace's `meta`.
+ */
+meta: Array<FieldChange>, 
+/**
+ * Changed fields of the foreign data kept with the workspace.
+ */
+extra: Array<FieldChange>, };
+
+/**
+ * How bad a finding is.
+ */
+export type Level = "error" | "warning";
+
+/**
+ * One finding. `code` is stable; `message` is for people.
+ */
+export type Finding = { level: Level, code: string, message: string, node?: string, edge?: string, };
+
+/**
  * One event, as it goes out in JSON under the key `event`.
  */
 export type Event = { "event": "user_joined", workspace: string, user: Person, } | { "event": "user_left", workspace: string, user: Person, } | { "event": "presence_list", workspace: string, presence: Record<string, unknown>[], } | { "event": "cursor_updated", workspace: string, device: string, instance: string, pointer: unknown, } | { "event": "selection_updated", workspace: string, device: string, instance: string, selection: unknown, } | { "event": "presence_updated", workspace: string, presence: Record<string, unknown>, } | { "event": "pipeline_updated", workspace: string, ops: number, authors: Array<string>, } | { "event": "state_updated", workspace: string, } | { "event": "sync_state", workspace: string, saved: boolean, unsent: number, online: boolean, peers: Array<Peer>, } | { "event": "path_changed", device: string, path: string | null, latency_ms: number | null, } | { "event": "workspaces_changed", } | { "event": "joined", workspace: string, role: string, } | { "event": "join_pending", workspace: string, code: string, message: string, } | { "event": "join_requested", workspace: string, device: string, name: string | null, role: string, } | { "event": "join_failed", workspace: string, code: string, message: string, } | { "event": "notice", code: string, message: string, workspace: string | null, };

@@ -1,9 +1,9 @@
 //! What the window asks of the machine behind it, as types: verbs, their answers, one document's channel. Deliberately absent: how it is asked
 //! (tauri.ts, memory.ts) and everything of Yjs (src/doc).
 
-import type { Event, KeyFacts, Opened, Peer, Person, Sample, Summary, WindowEvent } from "./generated";
+import type { Diff, Event, FieldChange, Finding, KeyFacts, Opened, Peer, Person, Sample, Summary, WindowEvent } from "./generated";
 
-export type { KeyFacts, Opened, Peer, Person, Summary } from "./generated";
+export type { Diff, FieldChange, Finding, KeyFacts, Opened, Peer, Person, Summary } from "./generated";
 export type Role = "owner" | "editor" | "viewer";
 /** The name is empty until the person has said what they are called. */
 export interface Profile extends Person { color: string; fingerprint: string }
@@ -18,16 +18,11 @@ export interface Invite { invite: string; role: Role; uses: number | null; used:
 export interface Inspected { kind: "invitation" | "device" | "recovery"; workspace: string; name: string; role: Role | null; inviter: Person | null; expires: string | null; uses: number | null; approve?: boolean; fingerprint?: string; problem?: { code: string; message: string } | null }
 export interface Version { version: string; name: string; author: Person; created?: string }
 /** One line of the history: places in the log, who was in it, and when, by their clocks. */
-export interface HistoryEntry { from: number; to: number; kind: string; authors: (Person & { color: string; edits: number })[]; first?: string; last?: string; details?: { name?: string; version?: string; role?: string; subject?: Person; inviter?: Person | null } | null }
-export interface FieldChange { field: string; before?: unknown; after?: unknown }
-export interface DiffItem { id: string; title: string }
-export interface DiffChanges { added: DiffItem[]; removed: DiffItem[]; changed: (DiffItem & { fields: FieldChange[] })[] }
-export interface Diff { nodes: DiffChanges; edges: DiffChanges; stickies: DiffChanges; groups: DiffChanges; comments: DiffChanges; data: DiffChanges; meta: FieldChange[]; extra: FieldChange[] }
+export interface HistoryEntry { from: number; to: number; kind: string; authors: (Person & { color: string; edits: number })[]; first?: string; last?: string; details?: { name?: string; version?: string; role?: string; subject?: Person; inviter?: Person | null; did?: "added" | "removed" | "changed"; fields?: FieldChange[] } | null }
 /** Whose hands were in a difference; `touched` names things as `root/id`. */
 export interface DiffAuthor extends Person { color: string; touched: string[] }
 export interface DiffAnswer { changes: number; diff: Diff; authors: DiffAuthor[] }
 export interface SyncState { saved: boolean; unsent: number; peers: Peer[]; online: boolean }
-export interface Finding { level: "error" | "warning"; code: string; message: string; node?: string; edge?: string }
 /** A relay that this device uses; `problem` is why it was lost or refused last. */
 export interface UsedRelay { addr: string; state: "up" | "down" | string; latency_ms?: number | null; problem?: string | null }
 export interface NetworkStatus { online: boolean; relay_only?: boolean; relays?: UsedRelay[] }

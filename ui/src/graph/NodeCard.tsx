@@ -36,7 +36,7 @@ export const NodeCard = memo(function NodeCard({ id }: NodeProps) {
   const count = Object.keys(node.params).length;
   const stopRenaming = () => useCanvas.getState().set({ renaming: null });
   return (
-    <div className="node" data-category={category} data-disabled={node.disabled} data-placeholder={isPlaceholder(node.type)} data-testid={`node-${id}`}>
+    <div className="node" data-category={category} data-disabled={node.disabled} data-finding={finding?.level} data-placeholder={isPlaceholder(node.type)} data-testid={`node-${id}`}>
       <HaloLabel node={id} />
       <div className="node__head">
         <Icon size={16} strokeWidth={1.75} aria-hidden="true" />

@@ -1,5 +1,5 @@
-//! The canvas: nodes, edges, cursors, minimap, tools. Deliberately absent: edits themselves (model/edits) and anything about networks.
-import { Background, BackgroundVariant, type Connection, type Edge, type FinalConnectionState, MiniMap, type Node, ReactFlow, SelectionMode, useReactFlow, useStore } from "@xyflow/react";
+//! The canvas: nodes, edges, cursors, small map, tools. Deliberately absent: edits themselves (model/edits) and anything about networks.
+import { Background, BackgroundVariant, type Connection, type Edge, type FinalConnectionState, type Node, ReactFlow, SelectionMode, useReactFlow, useStore } from "@xyflow/react";
 import { memo, type MouseEvent, useCallback, useEffect, useMemo, useRef } from "react";
 import { toast } from "sonner";
 import { throttled } from "../doc/throttle";
@@ -9,12 +9,12 @@ import { CanvasToolbar } from "./CanvasToolbar";
 import { CursorDisplay } from "./CursorDisplay";
 import { FollowFrame } from "./FollowFrame";
 import { FrameCard } from "./FrameCard";
-import { categoryAt } from "./model/catalogue";
 import { connect } from "./model/edits";
 import { refusal } from "./model/rules";
 import { useGraph, useSession } from "./model/session";
 import { useCanvas } from "./model/uiState";
 import { NodeCard } from "./NodeCard";
+import { Overview } from "./Overview";
 import { StepPalette } from "./StepPalette";
 import { StickyCard } from "./StickyCard";
 import { useActions } from "./useActions";
@@ -26,7 +26,7 @@ import { useInverseZoom } from "./useInverseZoom";
 const NODE_TYPES = { step: NodeCard, sticky: StickyCard, frame: FrameCard };
 const POINTER_REPORT_MS = 40;
 /** Below the first zoom names are all that can be read, below the second not even those. */
-const FAR_BELOW = 0.45;
+const FAR_BELOW = 0.55;
 const MAP_BELOW = 0.22;
 /** A pipeline that fits only below this zoom opens at its beginning instead, at a size that can be read. */
 const READABLE = 0.3;
@@ -108,7 +108,6 @@ export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "
     wasEmpty.current = empty;
     if (arrived) requestAnimationFrame(() => requestAnimationFrame(openView));
   }, [empty, graph, openView]);
-  const miniColour = useCallback((node: Node) => (node.type === "step" ? `var(--cat-${categoryAt(graph, node.id)})` : "var(--line-strong)"), [graph]);
   const proOptions = useMemo(() => ({ hideAttribution: true }), []);
 
   return (
@@ -124,7 +123,7 @@ export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "
         aria-label={text.canvas.label}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />
-        <MiniMap pannable zoomable nodeColor={miniColour} nodeBorderRadius={12} style={{ width: 168, height: 108 }} ariaLabel={text.canvas.minimap} />
+        {!empty && <Overview />}
         <CursorDisplay />
         <CanvasToolbar actions={actions} />
       </ReactFlow>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { align, type Box, bounds, distribute, freePlace } from "./geometry";
+import { align, type Box, bounds, distribute, freePlace, mapOnto } from "./geometry";
 import { tidy } from "./tidy";
 
 const box = (id: string, x: number, y: number, width = 200, height = 60): Box => ({ id, x, y, width, height });
@@ -38,6 +38,25 @@ describe("distribute", () => {
   it("does nothing to two", () => {
     expect(distribute([box("a", 0, 0), box("b", 5, 5)], "y").size).toBe(0);
   });
+});
+
+describe("mapOnto", () => {
+  it("fits everything into the middle, whatever its shape and place", () => {
+    for (const boxes of [[box("a", -900, 40), box("b", 3000, 90)], [box("a", 5, -4000), box("b", 5, 70)], [box("a", 1e6, 1e6)]]) {
+      const map = mapOnto(boxes, 168, 108, 8);
+      const all = bounds(boxes);
+      if (!map || !all) throw new Error("there are boxes");
+      const [left, right] = [map.x + all.x * map.scale, map.x + (all.x + all.width) * map.scale];
+      const [top, bottom] = [map.y + all.y * map.scale, map.y + (all.y + all.height) * map.scale];
+      expect(Math.min(left, top)).toBeGreaterThanOrEqual(7.99);
+      expect(right).toBeLessThanOrEqual(160.01);
+      expect(bottom).toBeLessThanOrEqual(100.01);
+      expect(left + right).toBeCloseTo(168);
+      expect(top + bottom).toBeCloseTo(108);
+    }
+  });
+
+  it("has nothing to show of nothing", () => expect(mapOnto([], 168, 108, 8)).toBeNull());
 });
 
 describe("freePlace", () => {

@@ -27,6 +27,20 @@ export function bounds(boxes: readonly Box[]): Omit<Box, "id"> | null {
   return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
+/** A small map draws nothing larger than this share of it. */
+const LARGEST_SPOT = 0.2;
+
+/** From flow coordinates to those of a small map: first scaled, then shifted by x and y. */
+export interface Mapping { x: number; y: number; scale: number }
+
+/** Returns how all boxes fit into the middle of a map of this size, or null of none. A few boxes stay small. */
+export function mapOnto(boxes: readonly Box[], width: number, height: number, pad: number): Mapping | null {
+  const all = bounds(boxes);
+  if (!all) return null;
+  const scale = Math.min(LARGEST_SPOT, (width - 2 * pad) / Math.max(1, all.width), (height - 2 * pad) / Math.max(1, all.height));
+  return { x: (width - all.width * scale) / 2 - all.x * scale, y: (height - all.height * scale) / 2 - all.y * scale, scale };
+}
+
 /** Returns new positions of those boxes that must move so that all share one edge or centre line. */
 export function align(boxes: readonly Box[], edge: Edge): Map<string, Point> {
   const frame = bounds(boxes);

@@ -12,6 +12,7 @@ import { DiffList } from "./DiffList";
 import { diffRows } from "./diffRows";
 import { type HistoryEntry, messageOf, useEngine, useQuery } from "./engine";
 import { HistoryList } from "./HistoryList";
+import { named } from "./named";
 
 interface HistoryDialogProps { workspace: string; writable: boolean; since?: number; onClose: () => void }
 
@@ -23,7 +24,7 @@ export function HistoryDialog({ workspace, writable, since, onClose }: HistoryDi
   const [name, setName] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const t = text.history;
-  const entries = data?.entries ?? [];
+  const entries = named(data?.entries ?? []);
   const shown = only === "versions" ? entries.filter((one) => one.kind === "version") : entries;
   const fail = (cause: unknown) => setProblem(messageOf(cause));
   const save = () => {

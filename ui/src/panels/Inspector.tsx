@@ -5,6 +5,7 @@ import { useCanvas } from "../graph/model/uiState";
 import { text } from "../text";
 import { IssueList } from "./IssueList";
 import { MultiInspector } from "./MultiInspector";
+import { NodeHistory } from "./NodeHistory";
 import { NodeInspector } from "./NodeInspector";
 import { Outline } from "./Outline";
 import { WorkspaceFacts } from "./WorkspaceFacts";
@@ -26,6 +27,7 @@ export const Inspector = memo(function Inspector() {
             <div className="section__head"><h3>{text.inspector.notes}</h3></div>
             <Suspense fallback={<div className="notes" />}><NotesEditor key={only} node={only} /></Suspense>
           </section>
+          <NodeHistory key={`history-${only}`} id={only} />
         </>
       ) : selected.length > 1 ? (
         <MultiInspector ids={steps} total={selected.length} />

@@ -48,7 +48,7 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
                     <span className="workspace__people" title={`${t.members(one.members)}, ${t.online(one.online)}`}><Users size={11} aria-hidden="true" />{one.members}<span className="visually-hidden"> {t.membersWord(one.members)}</span></span>
                     <span className="workspace__sep" />
                     <span title={t.size} data-testid="workspace-size">{text.storage.size(one.bytes)}</span>
-                    {one.updated && <><span className="workspace__sep" /><span className="truncate">{sayTime(one.updated, now)}</span></>}
+                    {one.updated && <><span className="workspace__sep" /><span className="truncate">{sayTime(one.updated, now, "narrow")}</span></>}
                   </>
                 )}
               </span>

@@ -26,16 +26,23 @@ export function diffRows(diff: Diff, authors: readonly DiffAuthor[]): DiffRow[] 
   return rows;
 }
 
+/** What people call a field; a place is said as what happens to it. */
+export function fieldName(path: string): string {
+  const [first = "", ...rest] = path.split(".");
+  if (first === "pos") return text.diff.place;
+  if (path === "extra.file") return text.diff.fields.file;
+  return rest.length > 0 && first === "params" ? rest.join(".") : [text.diff.fields[first as keyof typeof text.diff.fields] ?? first, ...rest].join(" ");
+}
+
 function field(change: FieldChange): DiffRow["fields"][number] {
-  const [first = "", ...rest] = change.field.split(".");
-  const known = text.diff.fields[first as keyof typeof text.diff.fields] ?? first;
+  const name = fieldName(change.field);
   // A place says nothing in numbers: that it moved is the news.
-  if (first === "pos") return { name: text.diff.moved, before: "", after: "" };
+  if (name === text.diff.place) return { name: text.diff.moved, before: "", after: "" };
+  // Of a file its name is the news; size and hash follow from it.
+  if (change.field === "extra.file") return { name, before: say(fileName(change.before)), after: say(fileName(change.after)) };
   const [before, after] = [say(change.before), say(change.after)];
   const from = Math.max(before.length, after.length) > MAX_VALUE ? parting(before, after) : 0;
-  // Of a file its name is the news; size and hash follow from it.
-  if (change.field === "extra.file") return { name: text.diff.fields.file, before: say(fileName(change.before)), after: say(fileName(change.after)) };
-  return { name: rest.length > 0 && first === "params" ? rest.join(".") : [known, ...rest].join(" "), before: cut(before, from), after: cut(after, from) };
+  return { name, before: cut(before, from), after: cut(after, from) };
 }
 
 const fileName = (value: unknown): unknown => (value as { name?: unknown } | null | undefined)?.name;

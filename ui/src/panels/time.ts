@@ -23,12 +23,12 @@ export function sayHour(iso: string | null | undefined): string {
   return Number.isNaN(at.getTime()) ? "" : at.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
 }
 
-/** "5 min ago", "in 7 days"; "just now" within a minute; empty for what is no time. */
-export function sayTime(iso: string | undefined, now: number): string {
+/** "5 min ago" (narrow: "5m ago"), "in 7 days"; "just now" within a minute; empty for what is no time. */
+export function sayTime(iso: string | null | undefined, now: number, style: "short" | "narrow" = "short"): string {
   const at = iso ? Date.parse(iso) : Number.NaN;
   if (Number.isNaN(at)) return "";
   const seconds = (at - now) / 1000;
   if (Math.abs(seconds) < 60) return "just now";
   const [, size, unit] = STEPS.find(([limit]) => Math.abs(seconds) < limit) ?? [0, 7 * 86_400, "week" as const];
-  return new Intl.RelativeTimeFormat("en", { style: "short", numeric: "auto" }).format(Math.round(seconds / size), unit);
+  return new Intl.RelativeTimeFormat("en", { style, numeric: "auto" }).format(Math.round(seconds / size), unit);
 }

@@ -1,7 +1,6 @@
 //! Validation findings of the engine, by node. Kept here because cards and the inspector both show them; never stored in the document.
 import { create } from "zustand";
-
-export interface Finding { level: "error" | "warning"; code: string; message: string; node?: string; edge?: string }
+import type { Finding } from "../../backend/types";
 
 interface Findings { list: Finding[]; set: (list: Finding[]) => void }
 
