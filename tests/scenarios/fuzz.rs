@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use crate::alloc::peak_of;
 use omniscope_engine::doc::Document;
 use omniscope_protocol::codec::{Reader, Writer};
 use omniscope_protocol::gate::{Index, Past, Update};
@@ -14,7 +15,6 @@ use omniscope_protocol::identity::hex;
 use omniscope_protocol::invitation::{LINK_PREFIX, Link, Redemption};
 use omniscope_protocol::op::Op;
 use omniscope_protocol::wire::{Gossip, Request, Response};
-use omniscope_tests::alloc::peak_of;
 use omniscope_tests::dice::{full, seed};
 use omniscope_tests::mutate::Mutator;
 

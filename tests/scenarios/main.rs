@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod adversaries;
+mod alloc;
 mod api_docs;
 mod approval;
 mod canary;

@@ -1,7 +1,6 @@
 //! Harness.
 
 pub mod adapter;
-pub mod alloc;
 pub mod canaries;
 pub mod dice;
 pub mod headless;

@@ -40,7 +40,11 @@ pub(super) fn build(key: &Keypair, manners: Manners) -> Result<Swarm<Behaviour>,
         .map_err(|error| failed(&error))?
         .with_behaviour(|key, relay| Ok(Behaviour::new(key, relay, manners)?))
         .map_err(|error| failed(&error))?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE).with_smart_dial())
+        // A request goes along with the naming of its protocol, instead of a round trip later.
+        .with_swarm_config(|config| {
+            let config = config.with_substream_upgrade_protocol_override(Version::V1Lazy);
+            config.with_idle_connection_timeout(IDLE).with_smart_dial()
+        })
         .with_connection_timeout(DIAL_TIMEOUT)
         .build())
 }

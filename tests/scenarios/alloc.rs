@@ -1,6 +1,7 @@
 //! An allocator that counts what each thread holds, so that tests can say how much memory an input took.
 //!
-//! Linked into every test binary of this package. The one other place with `unsafe` is the VFS.
+//! Linked into the scenarios alone: what is measured elsewhere has the system's. Deliberately absent: what the system
+//! takes beside it.
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -56,7 +57,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// Runs `work` and says how many bytes this thread held at most beyond what it held before.
-pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     PEAK.set(before);
     let result = work();
