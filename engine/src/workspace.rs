@@ -172,7 +172,7 @@ impl Workspace {
                     None => self.misfolded = true,
                 },
                 Output::Rebuild(_) => self.misfolded = true,
-                Output::Unlocked => self.locked_out = true,
+                Output::Reopen => self.locked_out = true,
                 _ => {}
             }
         }
@@ -513,7 +513,7 @@ impl Workspace {
                         *effects.gone.entry(author).or_default() += 1;
                     }
                 }
-                Output::Unlocked => unlocked = true,
+                Output::Reopen => unlocked = true,
                 Output::MembershipChanged => effects.membership = true,
                 Output::ProfileChanged(_) => effects.profiles = true,
                 Output::Fold(_) | Output::VersionNamed(_) => {}

@@ -106,7 +106,8 @@ impl Judge {
         } else {
             self.present.advance(&self.facts, node);
         }
-        Ok(Changes { node, edits_accepted, edits_voided, membership_changed })
+        let held_changed = self.present.take_turned();
+        Ok(Changes { node, edits_accepted, edits_voided, membership_changed, held_changed })
     }
 
     /// Rule R1: one genesis, the only op without deps; an op is taken in once its whole past is there.

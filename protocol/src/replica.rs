@@ -2,11 +2,11 @@
 //!
 //! Ops come in (`receive`, `load`, `author`), what has to happen goes out as `Output`s in order: persist, fold, rebuild.
 //! Gaps wait here, bounded, and never reach the document. What is folded is causally closed, so nothing is ever
-//! pending in yrs. An edit that the gate refuses stays in its place and is inert, with the rest of its session; of two
-//! ops at one position of a session the one with the lower hash counts, the other and what depends on it is inert; the
+//! pending in yrs. An edit that the gate refuses stays in its place and is inert, with the rest of its session; of
+//! several ops at one position of a session one counts, the others and what depends on them are inert; the
 //! parts of a group are folded with its last one; what depends on an op of a newer version waits for a newer program.
 //! An edit whose epoch key is not known here is **shut**: it stays in its place, and when the key comes the driver hands
-//! over the log once more (`reopen`). All of it is a function of the set of known ops, in whatever order they came.
+//! over the log once more (`reopen`), as it does when the judge says something else of rivals. All of it is a function of the set of known ops, in whatever order they came.
 //!
 //! Deliberately absent: op bytes (the driver keeps them, asked by id), clocks, randomness, peers' connections.
 
@@ -51,7 +51,7 @@ pub enum Output {
     Persist(Op),
     /// Apply the update of this op, which is accepted, to the document. Parts of a group follow one another, at once.
     Fold(OpId),
-    /// These edits count no more: rebuild the document from `fold_order`. Earlier `Fold`s of this list are included.
+    /// These edits count no more: rebuild the document from `fold_order`. All `Fold`s of this list are included.
     Rebuild(Vec<OpId>),
     /// Roles, links or members may differ.
     MembershipChanged,
@@ -59,8 +59,9 @@ pub enum Output {
     ProfileChanged(DeviceId),
     /// A version was named.
     VersionNamed(OpId),
-    /// Keys came in for ops that were shut: after everything else of the list, hand the log to `reopen` and rebuild.
-    Unlocked,
+    /// What ops say has to be read once more: keys came in for some that were shut, or other branches of forks count now.
+    /// After everything else of the list, hand the log to `reopen` and rebuild.
+    Reopen,
 }
 
 /// What became of one received op.
@@ -315,13 +316,19 @@ impl Replica {
             time_ms: op.time_ms,
         });
         let mut gone = self.sessions.place(op, node, &self.judge);
+        let settled_anew = self.sessions.review(&changes, &self.judge);
+        let turned = settled_anew.is_some();
+        gone.extend(settled_anew.unwrap_or_default());
         gone.retain(|lost| self.known[lost.index()].edit && self.judge.accepted(*lost));
         gone.extend_from_slice(&changes.edits_voided);
         self.note_body(op, node);
         out.push(Output::Persist(op.clone()));
         #[cfg(feature = "document")]
         self.note_content(op, node, out);
-        if !gone.is_empty() {
+        if turned {
+            out.push(Output::Reopen);
+        }
+        if turned || !gone.is_empty() {
             out.push(Output::Rebuild(gone.into_iter().map(|n| OpId(*self.judge.id(n))).collect()));
         } else {
             #[cfg(feature = "document")]

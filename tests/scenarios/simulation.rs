@@ -16,7 +16,7 @@ const SCHEDULES: u64 = 2_000;
 const SCHEDULES_FULL: u64 = 50_000;
 
 /// What all runs together must have met, each in at least one of so many.
-const MUST_HAPPEN: [&str; 34] = [
+const MUST_HAPPEN: [&str; 36] = [
     "admissions",
     "back-dated",
     "cheats with a key",
@@ -41,6 +41,8 @@ const MUST_HAPPEN: [&str; 34] = [
     "out of order",
     "outsiders",
     "partitions",
+    "places kept",
+    "places taken back",
     "poison",
     "read only",
     "rebuilds",

@@ -74,6 +74,8 @@ pub struct World {
     forbidden: BTreeSet<OpId>,
     /// Pairs of which at most one may count.
     forks: Vec<[OpId; 2]>,
+    /// What stood at a place, and what was to stand there later.
+    taken_back: Vec<[OpId; 2]>,
     /// Committed by an honest device that never lost its disk.
     acknowledged: BTreeSet<OpId>,
     stale: BTreeSet<usize>,
@@ -104,6 +106,7 @@ impl World {
             invite: None,
             forbidden: BTreeSet::new(),
             forks: Vec::new(),
+            taken_back: Vec::new(),
             acknowledged: BTreeSet::new(),
             stale: BTreeSet::new(),
             forged: 0,
@@ -525,6 +528,18 @@ impl World {
             return Err(format!("{lost} was committed and is lost"));
         }
         let mut found: Vec<&'static str> = Vec::new();
+        for [old, rival] in &self.taken_back {
+            let could_edit = |id: &OpId| {
+                let node = alice.judge().node(&id.0)?;
+                Some(alice.judge().role_at(&peer::key(EVE).id().0, node) >= Role::Editor)
+            };
+            if [could_edit(old), could_edit(rival)] == [Some(true), Some(false)] {
+                found.push("places kept");
+                if !alice.is_lost(rival) {
+                    return Err(format!("{rival}, which is back-dated, took the place of {old}"));
+                }
+            }
+        }
         if self.forks.iter().flatten().any(|id| alice.is_lost(id)) {
             found.push("forks resolved");
         }

@@ -64,7 +64,7 @@ impl Workspace {
             }
             (rest, bytes) = (after, (2 * bytes).min(MAX_SHOWN_BYTES));
             // Windows draw these edits while the next are judged. A rebuild is worth doing once, after the last.
-            if !rest.is_empty() && !out.iter().any(|o| matches!(o, Output::Rebuild(_) | Output::Unlocked)) {
+            if !rest.is_empty() && !out.iter().any(|o| matches!(o, Output::Rebuild(_) | Output::Reopen)) {
                 self.carry_out(&std::mem::take(&mut out), None, store, effects);
             }
         }

@@ -86,6 +86,8 @@ pub struct Changes {
     pub edits_voided: Vec<Node>,
     /// Whether any membership op, the new one included, became valid or void: roles, links and caps may differ.
     pub membership_changed: bool,
+    /// Ops of any kind that are held now and were not before, or the other way round (`Judge::held`).
+    pub held_changed: Vec<Node>,
 }
 
 /// What is known of a link.

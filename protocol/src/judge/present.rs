@@ -24,13 +24,15 @@ pub(super) struct Present {
     pub(super) frontier: BTreeSet<Node>,
     /// Edits whose acceptance flipped since the last op, with how it was before.
     flipped: BTreeMap<Node, bool>,
+    /// Ops, of any kind, that are held since the last op, or no more; one that went both ways may stand here too.
+    turned: Vec<Node>,
 }
 
-kept!(Present { verdicts, view, frontier } anew { flipped });
+kept!(Present { verdicts, view, frontier } anew { flipped, turned });
 
 impl Present {
     pub(super) fn new() -> Self {
-        Self { verdicts: Vec::new(), view: 0, frontier: BTreeSet::new(), flipped: BTreeMap::new() }
+        Self { verdicts: Vec::new(), view: 0, frontier: BTreeSet::new(), flipped: BTreeMap::new(), turned: Vec::new() }
     }
 
     pub(super) fn lens<'a>(&'a self, facts: &'a Facts) -> Lens<'a> {
@@ -119,6 +121,7 @@ impl Present {
             let was = op.support > 0;
             op.support = if more { op.support + 1 } else { op.support - 1 };
             if was != (op.support > 0) {
+                self.turned.push(node);
                 if op.is(EDIT) {
                     self.flipped.entry(node).or_insert(was);
                 }
@@ -132,6 +135,11 @@ impl Present {
         let flipped = std::mem::take(&mut self.flipped).into_iter();
         let real = flipped.filter(|(edit, was)| accepted(facts, *edit) != *was).map(|(edit, _)| edit);
         real.partition(|edit| accepted(facts, *edit))
+    }
+
+    /// The ops of any kind that came to be held since this was last asked, or ceased to be.
+    pub(super) fn take_turned(&mut self) -> Vec<Node> {
+        std::mem::take(&mut self.turned)
     }
 
     /// Whether an honest author may name an op as seen: accepted edits, and other valid or plain ops with only

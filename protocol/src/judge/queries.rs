@@ -65,6 +65,11 @@ impl Judge {
         accepted(&self.facts, node)
     }
 
+    /// Whether an op is an edit that is not cut or an owner op that endorses, or stands in the past of one (Rules R11 and R12).
+    pub fn held(&self, node: Node) -> bool {
+        self.facts.op(node).support > 0
+    }
+
     /// Whether an op is a membership op that counts (Rules R6 and R18).
     pub fn valid(&self, node: Node) -> bool {
         self.present.is_valid(&self.facts, node)

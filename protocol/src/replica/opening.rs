@@ -153,7 +153,7 @@ impl Replica {
             return;
         }
         if self.note_keys(op, node) && self.is_unlocked() {
-            out.push(Output::Unlocked);
+            out.push(Output::Reopen);
         }
         self.read_content(op, node, out);
     }

@@ -1,15 +1,17 @@
 //! Sessions: who wrote which clocks, forks, groups of edits, and what the gate needs to know of an op's past.
 //!
-//! A session's ops form a chain by `prev` (Rule R24). Of several ops that follow the same one, and of several openings
-//! that claim one client id, the one with the lowest hash counts; the others, and everything that had seen one of them,
-//! are lost (Rule R25). All of this is a function of the set of known ops: more ops only ever mean more that is lost.
+//! A session's ops form a chain by `prev` (Rule R24). Ops that follow the same one, and openings that claim one client
+//! id, are rivals: one of them counts, the others, and everything that had seen one of them, are lost (Rule R25). Which
+//! one rests on what the judge says of them, so that nobody who was removed can take a place back. All of this is a
+//! function of the set of known ops. As long as no verdict about rivals changes, more ops only mean more that is lost;
+//! when one does, which rivalry makes rare, everything is settled anew (`review`).
 
 use std::collections::BTreeMap;
 
 use super::Unacceptable;
 use crate::causal::Node;
-use crate::identity::{DeviceId, OpId};
-use crate::judge::Judge;
+use crate::identity::DeviceId;
+use crate::judge::{Changes, Id, Judge, Role};
 use crate::op::{Op, SessionId};
 
 /// Of an op outside any session.
@@ -20,15 +22,18 @@ const OUTSIDE: u32 = u32::MAX;
 struct Place {
     /// Its session's number, or `OUTSIDE`.
     session: u32,
-    seq: u64,
-    /// Whether it lost a fork or had seen an op that did.
+    seq: u32,
+    /// The op of the session before it; itself where it opens the session.
+    prev: Node,
+    /// Whether it lost to a rival or had seen an op that did.
     lost: bool,
 }
 
 #[derive(Debug, Default)]
 struct Session {
-    /// At each position the op with the lowest hash among those that follow the op before.
-    line: Vec<(OpId, Node)>,
+    client: u64,
+    /// At each position the op that counts among those that follow the op before; empty if the session's opening lost.
+    line: Vec<Node>,
     #[cfg(feature = "document")]
     content: content::Content,
 }
@@ -40,10 +45,21 @@ pub(super) struct Sessions {
     sessions: Vec<Session>,
     /// By node.
     places: Vec<Place>,
-    /// The opening with the lowest hash that claims a client id, and its session.
-    by_client: BTreeMap<u64, (OpId, u32)>,
+    /// The opening that counts of those that claim a client id.
+    openings: BTreeMap<u64, Node>,
+    /// Rivals for each place on a line that more than one op claims, the one that counts first.
+    rivals: Vec<Vec<Node>>,
+    /// In which list of rivals an op stands.
+    rival_of: BTreeMap<Node, u32>,
     #[cfg(feature = "document")]
     index: crate::gate::Index,
+}
+
+/// Rule R25: of rivals the one with the lowest rank counts. First whose author could edit there by all that is known, so that
+/// what is back-dated stands behind; then what rests under an edit or owner op that counts; then the lower hash.
+fn rank(node: Node, judge: &Judge) -> (bool, bool, Id) {
+    let could_edit = judge.role_at(&judge.author(node), node) >= Role::Editor;
+    (!could_edit, !judge.held(node), *judge.id(node))
 }
 
 impl Sessions {
@@ -53,7 +69,7 @@ impl Sessions {
         let node = judge.node(&prev.0).ok_or(Unacceptable::OutOfSession)?;
         let before = self.places[node.index()];
         let session = self.numbers.get(&(op.author, op.session)).copied();
-        let follows = session == Some(before.session) && before.seq.checked_add(1) == Some(op.seq);
+        let follows = session == Some(before.session) && u64::from(before.seq) + 1 == op.seq;
         if follows { Ok(()) } else { Err(Unacceptable::OutOfSession) }
     }
 
@@ -61,21 +77,16 @@ impl Sessions {
     pub(super) fn place(&mut self, op: &Op, node: Node, judge: &Judge) -> Vec<Node> {
         let lost = judge.causal().deps(node).iter().any(|d| self.is_lost(*d));
         let session = if op.session == SessionId::NONE { OUTSIDE } else { self.number(op) };
-        self.places.push(Place { session, seq: op.seq, lost });
-        if session == OUTSIDE {
-            return Vec::new();
-        }
-        let mut losers = Vec::new();
-        losers.extend(self.claim_line(op, node, session));
-        if op.seq == 0 {
-            losers.extend(self.claim_client(op, node, session));
-        }
+        let prev = op.prev.and_then(|id| judge.node(&id.0)).unwrap_or(node);
+        // What follows an op of the log stands at a position below the number of ops in it.
+        self.places.push(Place { session, seq: op.seq as u32, prev, lost });
         let mut newly = Vec::new();
-        for loser in losers {
+        if session != OUTSIDE
+            && let Some(loser) = self.claim(node, judge)
+        {
             self.lose(loser, judge, &mut newly);
         }
         newly.retain(|n| *n != node);
-        newly.sort_unstable();
         newly
     }
 
@@ -83,53 +94,55 @@ impl Sessions {
         let next = self.sessions.len() as u32;
         let number = *self.numbers.entry((op.author, op.session)).or_insert(next);
         if number == next {
-            self.sessions.push(Session::default());
+            self.sessions.push(Session { client: op.client(), ..Session::default() });
         }
         number
     }
 
-    /// Takes an op's position on its session's line, if it is free or the op has the lower hash; who loses it.
-    fn claim_line(&mut self, op: &Op, node: Node, number: u32) -> Option<Node> {
+    /// Takes the place on a line that an op claims, if it is free or the op outranks who holds it; who loses it.
+    fn claim(&mut self, node: Node, judge: &Judge) -> Option<Node> {
+        let Place { session: number, seq, prev, .. } = self.places[node.index()];
         let session = &mut self.sessions[number as usize];
-        let at = usize::try_from(op.seq).ok()?;
-        let before = at.checked_sub(1).map(|i| session.line.get(i).map(|(id, _)| *id));
-        // A branch that follows a loser is lost with it and takes no position.
-        if before.is_some_and(|id| id != op.prev) {
-            return None;
-        }
-        match session.line.get(at).copied() {
-            None => {
-                session.line.push((op.id, node));
-                None
-            }
-            Some((holder, _)) if holder < op.id => Some(node),
-            Some((_, loser)) => {
-                session.line.truncate(at);
-                session.line.push((op.id, node));
-                #[cfg(feature = "document")]
-                self.cut_content(op.client(), number, loser);
-                Some(loser)
-            }
-        }
-    }
-
-    fn claim_client(&mut self, op: &Op, node: Node, number: u32) -> Option<Node> {
-        let client = op.client();
-        let Some((holder, theirs)) = self.by_client.get(&client).copied() else {
-            self.by_client.insert(client, (op.id, number));
-            return None;
+        let (at, client) = (seq as usize, session.client);
+        let holder = match at.checked_sub(1) {
+            None => self.openings.get(&client).copied(),
+            // A branch that follows a loser is lost with it and takes no place.
+            Some(before) if session.line.get(before) != Some(&prev) => return None,
+            Some(_) => session.line.get(at).copied(),
         };
-        if theirs == number {
-            self.by_client.insert(client, (holder.min(op.id), number));
-            return None;
+        let outranked = holder.is_some_and(|holder| rank(holder, judge) < rank(node, judge));
+        if let Some(holder) = holder {
+            self.note_rival(holder, node, outranked);
         }
-        if holder < op.id {
+        if outranked {
             return Some(node);
         }
-        #[cfg(feature = "document")]
-        self.cut_content(client, theirs, Node(0));
-        self.by_client.insert(client, (op.id, number));
-        self.sessions[theirs as usize].line.first().map(|(_, opening)| *opening)
+        if let Some(holder) = holder {
+            let theirs = self.places[holder.index()].session;
+            self.sessions[theirs as usize].line.truncate(at);
+            #[cfg(feature = "document")]
+            self.cut_content(client, theirs, if theirs == number { holder } else { Node(0) });
+        }
+        if at == 0 {
+            self.openings.insert(client, node);
+        }
+        self.sessions[number as usize].line.push(node);
+        holder
+    }
+
+    fn note_rival(&mut self, holder: Node, node: Node, outranked: bool) {
+        let next = self.rivals.len() as u32;
+        let at = *self.rival_of.entry(holder).or_insert(next);
+        if at == next {
+            self.rivals.push(vec![holder]);
+        }
+        self.rival_of.insert(node, at);
+        let rivals = &mut self.rivals[at as usize];
+        rivals.push(node);
+        if !outranked {
+            let last = rivals.len() - 1;
+            rivals.swap(0, last);
+        }
     }
 
     /// Marks an op and all that had seen it.
@@ -145,6 +158,72 @@ impl Sessions {
                 newly.push(node);
             }
         }
+    }
+
+    /// Looks again at rivals of whom the judge may say something else now. If another one counts, all sessions are settled anew,
+    /// what they wrote has to be read once more, and the ops that are lost only now are given back, ascending.
+    pub(super) fn review(&mut self, changes: &Changes, judge: &Judge) -> Option<Vec<Node>> {
+        if self.rivals.is_empty() {
+            return None;
+        }
+        let of = |node: &Node| self.rival_of.get(node).map(|at| &self.rivals[*at as usize]);
+        let otherwise = |rivals: &Vec<Node>| rivals.iter().any(|r| rank(*r, judge) < rank(rivals[0], judge));
+        let due = if changes.membership_changed {
+            self.rivals.iter().any(otherwise)
+        } else {
+            changes.held_changed.iter().filter_map(of).any(otherwise)
+        };
+        due.then(|| self.settle(judge))
+    }
+
+    /// Settles all sessions from the beginning; the ops that are lost and were not before, ascending.
+    fn settle(&mut self, judge: &Judge) -> Vec<Node> {
+        self.openings.clear();
+        (self.rivals, self.rival_of) = (Vec::new(), BTreeMap::new());
+        // By the op before them, and by the first of them.
+        let mut first: Vec<Option<Node>> = vec![None; self.places.len()];
+        let mut all: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
+        for (index, place) in self.places.iter().enumerate().filter(|(_, place)| place.session != OUTSIDE) {
+            let node = Node(index as u32);
+            let before = match place.seq {
+                0 => *self.openings.entry(self.sessions[place.session as usize].client).or_insert(node),
+                _ => *first[place.prev.index()].get_or_insert(node),
+            };
+            if before != node {
+                all.entry(before).or_insert_with(|| vec![before]).push(node);
+            }
+        }
+        for mut rivals in all.into_values() {
+            rivals.sort_by_cached_key(|node| rank(*node, judge));
+            let Place { session, seq, .. } = self.places[rivals[0].index()];
+            if seq == 0 {
+                self.openings.insert(self.sessions[session as usize].client, rivals[0]);
+            }
+            let at = self.rivals.len() as u32;
+            self.rival_of.extend(rivals.iter().map(|rival| (*rival, at)));
+            self.rivals.push(rivals);
+        }
+        self.sessions.iter_mut().for_each(|session| session.line.clear());
+        #[cfg(feature = "document")]
+        self.forget_content();
+        let mut newly = Vec::new();
+        for index in 0..self.places.len() {
+            let node = Node(index as u32);
+            let Place { session, seq, prev, lost: was } = self.places[index];
+            let loses = self.rival_of.get(&node).is_some_and(|at| self.rivals[*at as usize][0] != node);
+            let lost = loses || judge.causal().deps(node).iter().any(|d| self.is_lost(*d));
+            self.places[index].lost = lost;
+            if lost && !was {
+                newly.push(node);
+            }
+            if session != OUTSIDE && !loses {
+                let line = &mut self.sessions[session as usize].line;
+                if seq == 0 || line.get(seq as usize - 1) == Some(&prev) {
+                    line.push(node);
+                }
+            }
+        }
+        newly
     }
 
     /// Whether an op lies on, or had seen, a branch that lost.

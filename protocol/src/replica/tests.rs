@@ -7,6 +7,7 @@ mod admission;
 mod checkpoints;
 mod delivery;
 mod exchange;
+mod forks;
 mod groups;
 mod kept;
 mod keys;
@@ -45,6 +46,7 @@ struct Peer {
     log: Vec<Op>,
     folded: Vec<OpId>,
     rebuilds: usize,
+    rereads: usize,
 }
 
 impl Peer {
@@ -63,7 +65,7 @@ impl Peer {
         let mut replica = replica;
         // What is forged is sealed, too.
         replica.keys.keep(forged_key());
-        Self { key: key(who), replica, session, clock: 0, log, folded, rebuilds: 0 }
+        Self { key: key(who), replica, session, clock: 0, log, folded, rebuilds: 0, rereads: 0 }
     }
 
     /// A device that has heard of everything that `other` holds.
@@ -74,16 +76,23 @@ impl Peer {
     }
 
     fn carry_out(&mut self, out: Vec<Output>) {
+        let reopen = out.contains(&Output::Reopen);
+        let rebuild = reopen || out.iter().any(|o| matches!(o, Output::Rebuild(_)));
         for output in out {
             match output {
                 Output::Persist(op) => self.log.push(op),
                 Output::Fold(id) => self.folded.push(id),
-                Output::Rebuild(_) => {
-                    self.folded = self.replica.fold_order();
-                    self.rebuilds += 1;
-                }
                 _ => {}
             }
+        }
+        if reopen {
+            let fetch = |id: &OpId| self.log.iter().find(|op| op.id == *id).cloned();
+            self.replica.reopen(fetch, &mut Vec::new());
+            self.rereads += 1;
+        }
+        if rebuild {
+            self.folded = self.replica.fold_order();
+            self.rebuilds += 1;
         }
         self.check();
     }
@@ -162,6 +171,45 @@ impl Peer {
     fn restart(&mut self, nonce: u8) {
         self.session = LocalSession::new(&self.replica.workspace(), &self.key, [nonce; 32]);
         self.clock = 0;
+    }
+}
+
+/// Random numbers that a seed repeats: xorshift.
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides as u64) as usize
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.roll(i + 1));
+        }
+    }
+}
+
+fn seed() -> u64 {
+    std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
+}
+
+/// Delivers again and again, as exchanges do, until nothing is new.
+fn deliver(peer: &mut Peer, ops: &[&Op]) {
+    loop {
+        let before = peer.replica.len();
+        for op in ops {
+            peer.take(op).unwrap();
+        }
+        if peer.replica.len() == before {
+            return;
+        }
     }
 }
 

@@ -108,6 +108,7 @@ impl World {
                 self.count("usurpations");
                 self.show_all(peer, &[&open, &usurps]);
             }
+            Act::TakeBack => self.take_back(peer, &key),
             Act::Newer => {
                 let (session, open, _) = self.forged_session(&key, &heads);
                 let body = Body::Newer { version: 7, kind: 40, rest: vec![1, 2, 3] };
@@ -146,6 +147,23 @@ impl World {
             self.show(EVE, to, &[&open, first, then]);
         }
         self.show_all(EVE, &[&reopen, &built]);
+    }
+
+    /// A rival to the oldest edit of a cheat's own session: whatever others built since then had seen that one.
+    fn take_back(&mut self, peer: usize, key: &DeviceKey) {
+        let own = |op: &Op| op.author == key.id() && op.prev.is_some() && matches!(op.body, Body::Edit { .. });
+        let log = self.peers[peer].log.iter().filter_map(|bytes| Op::decode_trusted(bytes).ok());
+        let Some(old) = log.into_iter().find(own) else { return };
+        let rival = |n: u64| {
+            let Op { session, seq, prev, .. } = old;
+            let draft =
+                Draft { workspace: self.workspace, session, seq, prev, deps: vec![], time_ms: n, body: Body::Join };
+            Op::sign(draft, key)
+        };
+        let Some(rival) = (self.now_ms..).take(64).map(rival).find(|rival| rival.id < old.id) else { return };
+        self.taken_back.push([old.id, rival.id]);
+        self.count("places taken back");
+        self.show_all(peer, &[&rival]);
     }
 
     fn branch(&self, key: &DeviceKey, session: SessionId, open: &Op, updates: [Vec<u8>; 2]) -> [Op; 2] {

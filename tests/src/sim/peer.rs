@@ -106,7 +106,7 @@ impl Peer {
             let mut out = Vec::new();
             self.replica.load(&op, &mut out).expect("parents come before children on the disk");
             self.note(&op);
-            if out.contains(&Output::Unlocked) {
+            if out.contains(&Output::Reopen) {
                 self.reopen();
             }
         }
@@ -164,7 +164,7 @@ impl Peer {
                     fold(&mut self.document, &update);
                 }
                 Output::Rebuild(_) => rebuild = true,
-                Output::Unlocked => unlocked = true,
+                Output::Reopen => unlocked = true,
                 _ => {}
             }
         }

@@ -91,6 +91,8 @@ pub enum Act {
     Usurp,
     /// An op of a version that nobody can read.
     Newer,
+    /// Another op at an old place of an own session, with a lower hash than the one that others have built on.
+    TakeBack,
 }
 
 impl Plan {
@@ -111,7 +113,7 @@ impl Plan {
 fn step(dice: &mut Dice) -> Step {
     let at_ms = dice.below(LENGTH_MS as usize) as u64;
     let peer = dice.below(PEERS);
-    let (peer, act) = match dice.below(40) {
+    let (peer, act) = match dice.below(42) {
         0..=13 => (peer, Act::Edit),
         14 | 15 => (peer, Act::Group { cut: dice.one_in(3) }),
         16 => (peer, Act::Profile),
@@ -131,7 +133,8 @@ fn step(dice: &mut Dice) -> Step {
         36 => (*dice.pick(&[BOB, DAVE, EVE]), Act::BackDate),
         37 => (EVE, Act::Poison),
         38 => (EVE, Act::Usurp),
-        _ => (*dice.pick(&[DAVE, DAVE, DAVE, EVE]), Act::Newer),
+        39 => (*dice.pick(&[DAVE, DAVE, DAVE, EVE]), Act::Newer),
+        _ => (EVE, Act::TakeBack),
     };
     Step { at_ms, peer, act }
 }

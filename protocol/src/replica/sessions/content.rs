@@ -30,9 +30,9 @@ pub(super) struct Content {
 
 kept!(Written { node, end, shown, part });
 kept!(Content { written, refused });
-kept!(Place { session, seq, lost });
-kept!(Session { line, content });
-kept!(Sessions { numbers, sessions, places, by_client, index });
+kept!(Place { session, seq, prev, lost });
+kept!(Session { client, line, content });
+kept!(Sessions { numbers, sessions, places, openings, rivals, rival_of, index });
 
 impl Content {
     fn end(&self) -> u64 {
@@ -81,7 +81,8 @@ impl Past for Seen<'_> {
 
 impl Sessions {
     fn of_client(&self, client: u64) -> Option<&Content> {
-        self.by_client.get(&client).map(|(_, number)| &self.sessions[*number as usize].content)
+        let opening = self.openings.get(&client)?;
+        Some(&self.sessions[self.places[opening.index()].session as usize].content)
     }
 
     /// Forgets what a session wrote from an op on that lost.
@@ -89,9 +90,7 @@ impl Sessions {
         let content = &mut self.sessions[number as usize].content;
         content.written.retain(|w| w.node < loser);
         content.refused = content.refused.filter(|n| *n < loser);
-        if self.by_client.get(&client).is_some_and(|(_, holder)| *holder == number) {
-            self.index.cut(client, content.end());
-        }
+        self.index.cut(client, content.end());
     }
 
     /// Forgets what everybody wrote and what the gate said of it, to begin again at the first op.

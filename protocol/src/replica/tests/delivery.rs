@@ -39,23 +39,6 @@ fn world() -> (Peer, Vec<Op>) {
     (start, ops)
 }
 
-/// Delivers again and again, as exchanges do, until nothing is new.
-fn deliver(peer: &mut Peer, ops: &[&Op]) {
-    loop {
-        let before = peer.replica.len();
-        for op in ops {
-            peer.take(op).unwrap();
-        }
-        if peer.replica.len() == before {
-            return;
-        }
-    }
-}
-
-fn seed() -> u64 {
-    std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
-}
-
 #[test]
 fn every_order_of_a_few_ops_gives_one_result() {
     let (start, mut ops) = world();
@@ -75,20 +58,12 @@ fn every_order_of_a_few_ops_gives_one_result() {
 #[test]
 fn random_orders_of_a_whole_world_give_one_result() {
     let (start, ops) = world();
-    let mut state_of_dice = seed() | 1;
     println!("SEED={}", seed());
-    let mut dice = move |n: usize| {
-        state_of_dice ^= state_of_dice << 13;
-        state_of_dice ^= state_of_dice >> 7;
-        state_of_dice ^= state_of_dice << 17;
-        (state_of_dice % n as u64) as usize
-    };
+    let mut dice = Dice::new(seed());
     let mut expected = None;
     for _ in 0..200 {
         let mut order: Vec<&Op> = ops.iter().collect();
-        for i in (1..order.len()).rev() {
-            order.swap(i, dice(i + 1));
-        }
+        dice.shuffle(&mut order);
         let mut peer = Peer::beside(ALICE, &start);
         deliver(&mut peer, &order);
         assert_eq!(peer.replica.waiting(), 0);

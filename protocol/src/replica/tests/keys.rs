@@ -75,7 +75,7 @@ fn edits_that_came_before_their_key_count_once_it_is_there() {
     for op in &alice.log {
         bob.replica.receive(&op.bytes, &mut out).unwrap();
     }
-    assert!(!out.contains(&Output::Unlocked), "the share came first, as its author made it");
+    assert!(!out.contains(&Output::Reopen), "the share came first, as its author made it");
     // Cara was let in by nobody who had a key at hand: the share comes last.
     let me = alice.replica.members().into_iter().find(|m| m.author == id(ALICE).0).unwrap();
     let cap = OpId(*alice.replica.judge().id(me.grant));
@@ -89,7 +89,7 @@ fn edits_that_came_before_their_key_count_once_it_is_there() {
             cara.log.push(op.clone());
         }
     }
-    assert!(out.contains(&Output::Unlocked));
+    assert!(out.contains(&Output::Reopen));
     cara.reopen();
     assert_eq!(cara.folded, edits);
     assert_eq!(state(&cara.replica), state(&alice.replica));

@@ -177,17 +177,56 @@ fn of_two_sessions_with_one_client_id_the_opening_with_the_lower_hash_counts() {
     assert!(states.iter().all(|s| *s == states[0]));
 }
 
-/// Why nothing below a checkpoint is final (`docs/protocol.md`): what this costs cannot be told from an honest fork.
 #[test]
-fn a_fork_takes_along_what_was_built_on_the_other_branch_also_if_its_author_was_removed_before_it_shows_up() {
+fn who_was_removed_takes_no_place_back_and_so_nothing_that_others_built() {
     let (mut alice, bob) = alice_and_bob();
+    alice.grant(CARA, Role::Editor);
     let opening = opened(&bob, 40);
     let [low, high] = fork(&bob, 40, opening.id);
     alice.take(&opening).unwrap();
     alice.take(&high).unwrap();
+    let built = alice.edit("on it");
+    let mut cara = Peer::beside(CARA, &alice);
     alice.grant(BOB, Role::None);
     let after = alice.edit("long after");
-    assert!(alice.replica.is_folded(&high.id) && alice.replica.is_folded(&after));
+
+    let rebuilds = alice.rebuilds;
     alice.take(&low).unwrap();
-    assert!(alice.replica.is_lost(&after) && alice.folded.is_empty());
+    assert!([high.id, built, after].iter().all(|id| alice.replica.is_folded(id)) && alice.replica.is_lost(&low.id));
+    assert_eq!(alice.rebuilds, rebuilds, "what is back-dated changes nothing");
+    // Who has not heard of the removal yet has to believe the fork, until it does.
+    cara.take(&low).unwrap();
+    assert!(cara.replica.is_lost(&built) && cara.replica.is_folded(&low.id));
+    cara.hear(&alice);
+    assert_eq!((state(&cara.replica), cara.rebuilds), (state(&alice.replica), 2));
+    // From what it kept it goes on as from the log.
+    let log = cara.log.clone();
+    let fetch = |id: &OpId| log.iter().find(|op| op.id == *id).cloned();
+    let bytes = cara.replica.keep().unwrap();
+    let again = Replica::restore(cara.replica.workspace(), &cara.key, &bytes, fetch).unwrap();
+    assert_eq!(state(&again), state(&cara.replica));
+}
+
+#[test]
+fn of_back_dated_branches_the_one_that_others_had_built_on_counts() {
+    let (mut alice, bob) = alice_and_bob();
+    let mut owner = Peer::beside(CARA, &alice);
+    alice.grant(CARA, Role::Owner);
+    owner.hear(&alice);
+    let opening = opened(&bob, 40);
+    let [low, high] = fork(&bob, 40, opening.id);
+    alice.take(&opening).unwrap();
+    alice.take(&high).unwrap();
+    let built = alice.edit("on it");
+    // Removed by somebody who had heard of neither branch.
+    owner.grant(BOB, Role::None);
+    alice.hear(&owner);
+    assert!(alice.replica.is_folded(&high.id), "it is endorsed");
+    alice.take(&low).unwrap();
+    assert!(alice.replica.is_folded(&built) && alice.replica.is_lost(&low.id));
+    let mut late = Peer::beside(CARA, &owner);
+    late.take(&opening).unwrap();
+    late.take(&low).unwrap();
+    late.hear(&alice);
+    assert_eq!(state(&late.replica), state(&alice.replica));
 }
