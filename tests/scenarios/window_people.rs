@@ -205,7 +205,7 @@ async fn edits_in_another_workspace_are_counted_in_the_list_and_the_history_says
     ana.press(&['\u{E00C}']).await;
 
     ana.click(&id("workspace-create")).await;
-    ana.fill(&id("workspace-name-input"), "Draft").await;
+    ana.fill(&id("workspace-name-input"), "Draft of what may come of it if all agrees").await;
     ana.click(&id("workspace-create-confirm")).await;
     ana.until("it is empty", &format!("{NODES} === 0")).await;
     assert_eq!(ana.value(&unread).await, json!(null));
@@ -221,6 +221,11 @@ async fn edits_in_another_workspace_are_counted_in_the_list_and_the_history_says
     ana.click(".workspace:not([data-active=true]) .workspace__open").await;
     ana.until("the draft again", &format!("{NODES} === 0")).await;
     ana.until("and stays so", &format!("({unread}) === undefined")).await;
+    ana.client.set_window_rect(0, 0, 900, 600).await.unwrap();
+    let inside = "innerWidth <= 900 && [...document.querySelectorAll('.topbar > *')].every((one) => \
+        one.getBoundingClientRect().right <= innerWidth)";
+    ana.until("every button is in a small window", inside).await;
+    ana.shot("small").await;
     for window in [ana, ben] {
         window.close().await;
     }

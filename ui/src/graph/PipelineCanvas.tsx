@@ -118,7 +118,7 @@ export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "
         onSelectionChange={onSelectionChange} onMoveEnd={onMoveEnd} onMoveStart={(event) => event && useCanvas.getState().set({ following: null })}
         nodesDraggable={writable} nodesConnectable={writable} edgesReconnectable={false} deleteKeyCode={null}
         selectionOnDrag selectionMode={SelectionMode.Partial} panOnDrag={[1, 2]} panOnScroll zoomOnDoubleClick={false} selectNodesOnDrag={false}
-        multiSelectionKeyCode={["Shift", "Control", "Meta"]} connectionRadius={24} minZoom={0.1} maxZoom={2.5} snapToGrid snapGrid={[4, 4]}
+        multiSelectionKeyCode={["Shift", "Control", "Meta"]} connectionRadius={24} minZoom={0.04} maxZoom={2.5} snapToGrid snapGrid={[4, 4]}
         onInit={openView} onlyRenderVisibleElements={nodes.length > VIRTUAL_ABOVE} elevateNodesOnSelect={false}
         aria-label={text.canvas.label}
       >

@@ -1,6 +1,6 @@
 //! The list of workspaces on this computer, with ways to create and join.
 import { Link2, MoreHorizontal, Plus, Users } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { Button } from "../components/Button";
 import { Empty } from "../components/Empty";
 import { IconButton } from "../components/IconButton";
@@ -24,6 +24,8 @@ interface WorkspaceSelectorProps {
 export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin, onDialog }: WorkspaceSelectorProps) {
   const now = useMinute();
   const t = text.workspaces;
+  // By name, so that nothing moves under a hand while edits come in.
+  const sorted = useMemo(() => workspaces && [...workspaces].sort((a, b) => a.name.localeCompare(b.name) || a.workspace.localeCompare(b.workspace)), [workspaces]);
   return (
     <>
       <div className="sidebar__section">
@@ -31,8 +33,8 @@ export function WorkspaceSelector({ workspaces, active, onOpen, onCreate, onJoin
         <IconButton label={t.create} size="small" data-testid="workspace-create" onClick={onCreate}><Plus size={16} /></IconButton>
       </div>
       <ul className="sidebar__list" aria-label={t.title}>
-        {workspaces?.length === 0 && <li><Empty title={t.none} text={t.noneText} /></li>}
-        {workspaces?.map((one) => (
+        {sorted?.length === 0 && <li><Empty title={t.none} text={t.noneText} /></li>}
+        {sorted?.map((one) => (
           <li key={one.workspace} className="workspace" data-active={one.workspace === active}>
             <button type="button" className="workspace__open" aria-current={one.workspace === active ? "true" : undefined} data-testid="workspace-item" data-workspace={one.workspace} onClick={() => onOpen(one.workspace)}>
               <span className="workspace__name row">
