@@ -212,6 +212,40 @@ async fn edits_that_a_removed_member_dates_back_count_nowhere_whoever_brings_the
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_member_that_takes_a_place_back_takes_nothing_of_others_along() {
+    let Some(mut team) = Team::new() else { return };
+    let mut rob = team.traitor("Rob", "editor").await;
+    let mut vic = team.traitor("Vic", "viewer").await;
+    let [ana, ben] = team.devices();
+    let honest = rob.edit("before-removal", now_ms());
+    rob.push(ana, &honest).await;
+    team.ben.until("Rob's honest edit is there", |p| p.state(&team.ws).contains("before-removal"));
+    team.ben.call("node.add", json!({"workspace": team.ws, "type": "generic", "label": "built on it"}));
+    team.settle();
+    team.ana.call("member.remove", json!({"workspace": team.ws, "member": rob.key.id().to_string()}));
+    team.ana.call("node.add", json!({"workspace": team.ws, "type": "generic", "label": "long after"}));
+    team.settle();
+    let before = team.pictures();
+
+    let edit = honest.last().unwrap();
+    let rival = |time_ms| {
+        let (workspace, session, seq, prev) = (edit.workspace(), edit.session, edit.seq, edit.prev);
+        Op::sign(Draft { workspace, session, seq, prev, deps: vec![], time_ms, body: Body::Join }, &rob.key)
+    };
+    let rival = (now_ms()..).map(rival).find(|rival| rival.id < edit.id).unwrap();
+    for device in [ana, ben] {
+        vic.push(device, std::slice::from_ref(&rival)).await;
+        assert_eq!(vic.held_by(device, vec![rival.id]).await, [rival.id], "it is well made");
+    }
+    assert_eq!(team.pictures(), before);
+    let Team { ben, ws, .. } = &mut team;
+    ben.call("node.add", json!({"workspace": ws, "type": "generic", "label": "work goes on"}));
+    team.settle();
+    let state = team.ana.state(&team.ws);
+    assert!(["before-removal", "built on it", "long after", "work goes on"].iter().all(|text| state.contains(text)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_signed_for_one_workspace_is_worth_nothing_in_another() {
     let Some(mut team) = Team::new() else { return };
     let other = found(&mut team.ana, "another");
