@@ -39,6 +39,8 @@ pub(super) struct Peer {
     pub(super) rtt_ms: Option<f64>,
     /// Where it says that it listens.
     pub(super) addrs: Vec<Multiaddr>,
+    /// Since when it is connected.
+    since: u64,
     /// When each shared workspace was last asked about.
     asked: BTreeMap<WorkspaceId, Asked>,
     pub(super) heard_ms: i64,
@@ -56,7 +58,8 @@ struct Asked {
     left: Option<Standing>,
     /// Whether it has told its heads since it is connected: what is remembered of it is of before.
     answered: bool,
-    /// When it was last given ops for the asking.
+    /// Whether it has asked since it is connected, and when it was last given ops for that.
+    asks: bool,
     served: Option<u64>,
 }
 
@@ -142,7 +145,8 @@ impl Actor {
 
     fn on_connected(&mut self, device: DeviceId, path: Path) {
         let heard_ms = super::unix_ms();
-        self.peers.insert(device, Peer { path, rtt_ms: None, addrs: Vec::new(), asked: BTreeMap::new(), heard_ms });
+        let (addrs, asked, since) = (Vec::new(), BTreeMap::new(), self.now());
+        self.peers.insert(device, Peer { path, rtt_ms: None, addrs, since, asked, heard_ms });
         self.tell_path(device, Some(path), None);
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.sync_with(&id, device);
@@ -480,10 +484,13 @@ impl Actor {
         self.rooms.get(id)?.space.replica.behind(device)
     }
 
-    /// Whether a peer, which asked at the same time, has been given what it lacks and may not have taken it in yet.
+    /// Whether a peer gets what it lacks for the asking: it was given that just now, or has yet to ask, as all do when
+    /// they are connected.
     fn is_being_served(&self, id: &WorkspaceId, device: &DeviceId) -> bool {
-        let asked = self.peers.get(device).and_then(|peer| peer.asked.get(id));
-        asked.and_then(|asked| asked.served).is_some_and(|at| self.now() < at + BUSY_SYNC_MS)
+        let Some(peer) = self.peers.get(device) else { return false };
+        let asked = peer.asked.get(id).copied().unwrap_or_default();
+        let since = if asked.asks { asked.served } else { Some(peer.since) };
+        since.is_some_and(|at| self.now() < at + BUSY_SYNC_MS)
     }
 
     /// Sends what a peer lacks, as far as known.
@@ -605,11 +612,11 @@ impl Actor {
         let space = &self.rooms[&id].space;
         let missing = space.replica.missing(heads, have);
         let ops = space.op_bytes(&self.store, &missing.ids);
-        let gives = !ops.is_empty();
+        let gives = (!ops.is_empty()).then(|| self.now());
         let response = Response::Sync { ops, heads: space.replica.committed_heads(), more: missing.more };
-        let now = self.now();
-        if let Some(peer) = self.peers.get_mut(&device).filter(|_| gives) {
-            peer.asked.entry(id).or_default().served = Some(now);
+        if let Some(peer) = self.peers.get_mut(&device) {
+            let asked = peer.asked.entry(id).or_default();
+            (asked.asks, asked.served) = (true, gives.or(asked.served));
         }
         if ahead {
             self.doubt(&id, device);
