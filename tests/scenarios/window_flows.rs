@@ -49,7 +49,10 @@ async fn what_changed_while_away_is_told_and_an_old_state_comes_back() {
     let trim = nodes_labelled(&ana, "Trim adapters").await;
     ana.press(&['\u{E009}', 's']).await;
     ana.until("a version", "document.body.innerText.includes('saved')").await;
-    ana.click("[data-sonner-toast] [data-action]").await;
+    // A notice is on its way to its place at first, and a pointer would miss it.
+    let name_it = "(document.querySelector('[data-sonner-toast] [data-action]')?.click(), \
+        document.querySelector('[data-testid=\"version-name\"]') !== null)";
+    ana.until("a field for the name", name_it).await;
     ana.fill(&id("version-name"), "Before cutting\u{E007}").await;
     let versions = "[...document.querySelectorAll('[data-kind=version] .timeline__what')].map((v) => v.innerText)";
     ana.until("the version has its name", &format!("{versions}.join() === 'Before cutting'")).await;
