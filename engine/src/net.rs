@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use libp2p::gossipsub::MessageId;
-use libp2p::request_response::ResponseChannel;
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, request_response};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -16,9 +15,11 @@ mod address;
 mod backoff;
 mod behaviour;
 mod book;
+mod bundle;
 mod codec;
 mod dials;
 mod driver;
+mod feed;
 mod links;
 mod listeners;
 mod outbox;
@@ -30,7 +31,9 @@ mod vantage;
 mod wake;
 
 pub use address::{device_at, device_of, peer_of};
+pub use bundle::Mux;
 pub use codec::{BytesCodec, PROTOCOL};
+pub use feed::{Feed, Question};
 pub use omniscope_protocol::identity::DeviceId;
 pub use zeroize::Zeroizing;
 
@@ -149,10 +152,17 @@ impl Path {
     }
 }
 
+/// The way back of an answer.
+#[derive(Debug)]
+pub(crate) enum Channel {
+    Request(request_response::ResponseChannel<Vec<u8>>),
+    Feed(oneshot::Sender<Vec<u8>>),
+}
+
 /// The right to answer one request, once. Dropping it tells the other side that no answer comes.
 #[derive(Debug)]
 pub struct ResponseToken {
-    pub(crate) channel: ResponseChannel<Vec<u8>>,
+    pub(crate) channel: Channel,
     pub(crate) _slot: OwnedSemaphorePermit,
 }
 

@@ -16,6 +16,7 @@ use crate::Limits;
 use crate::admission::Gate;
 use crate::codec::{BytesCodec, PROTOCOL};
 use crate::doors::Doors;
+use crate::feed::Feed;
 
 /// A dead TCP connection is closed after about three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,6 +33,7 @@ pub(crate) struct Behaviour {
     pub(crate) doors: Doors,
     pub(crate) circuits: relay::Behaviour,
     pub(crate) requests: request_response::Behaviour<BytesCodec>,
+    pub(crate) feed: Feed,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     reachability: autonat::v2::server::Behaviour,
@@ -50,6 +52,7 @@ impl Behaviour {
             doors: Doors::new(limits.clone(), gate.clone()),
             circuits: relay::Behaviour::new(key.to_peer_id(), circuits(limits, gate)),
             requests: request_response::Behaviour::with_codec(codec, protocols, requests),
+            feed: Feed::default(),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
             reachability: autonat::v2::server::Behaviour::default(),

@@ -13,6 +13,7 @@ mod config;
 pub mod control;
 mod descriptors;
 mod doors;
+mod feed;
 mod identity;
 mod mailbox;
 mod metrics;

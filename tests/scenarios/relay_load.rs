@@ -18,13 +18,26 @@ const SMALL: Setup =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_what_forty_members_of_eight_workspaces_push_nothing_is_lost() {
+    nothing_is_lost(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_whose_program_does_not_know_the_feed_of_news_are_told_by_requests() {
+    nothing_is_lost(false).await;
+}
+
+async fn nothing_is_lost(feed: bool) {
     let folder = tempfile::tempdir().unwrap();
     let listen = "/ip4/127.0.0.1/tcp/0";
-    let Some((relay, place)) = relay_for_load(&folder.path().join("relay"), listen, 1) else { return };
+    let Some((relay, mut place)) = relay_for_load(&folder.path().join("relay"), listen, 1) else { return };
+    place.feed = feed;
     let figures = measure(&place, relay.id(), &SMALL).await;
     println!("{figures:?}");
     assert!(figures.made > 100 && figures.peers == 40, "{figures:?}");
     assert_eq!((figures.lost, figures.refused, figures.disconnected), (0, 0, 0), "{figures:?}");
+    let [by_feed, by_request] = figures.news;
+    // Before a member's program has said what it speaks it is told by requests.
+    assert!(if feed { by_feed > 10 * by_request } else { by_feed == 0 && by_request > 0 }, "{figures:?}");
     let listed = relay.order(&["workspaces"]);
     let kept: usize = listed.lines().map(|line| line.split(' ').nth(4).unwrap().parse::<usize>().unwrap()).sum();
     // Beside the edits: a genesis, an invite, admissions and openings of sessions.

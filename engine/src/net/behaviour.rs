@@ -16,6 +16,7 @@ use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{PeerId, dcutr, identify, mdns, relay};
 
 use super::codec::{BytesCodec, PROTOCOL};
+use super::feed::Feed;
 use super::pulse::Pulse;
 use super::{DeviceId, MAX_TOPICS, NetError, Topic};
 
@@ -55,6 +56,7 @@ pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) gossip: Toggle<Gossip>,
     pub(super) requests: request_response::Behaviour<BytesCodec>,
+    pub(super) feed: Feed,
     pub(super) identify: identify::Behaviour,
     pub(super) pulse: Pulse,
     pub(super) relay: relay::client::Behaviour,
@@ -82,6 +84,7 @@ impl Behaviour {
             limits: connection_limits::Behaviour::new(limits),
             gossip: Toggle::from(if gossip { Some(new_gossip()?) } else { None }),
             requests: request_response::Behaviour::new([(PROTOCOL, ProtocolSupport::Full)], requests),
+            feed: Feed::default(),
             identify: identify::Behaviour::new(identify),
             pulse: Pulse::new(),
             relay,

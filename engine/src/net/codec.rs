@@ -20,7 +20,7 @@ pub const PROTOCOL: StreamProtocol = StreamProtocol::new("/omniscope/1");
 #[derive(Debug, Clone, Default)]
 pub struct BytesCodec;
 
-async fn read_body<T: AsyncRead + Unpin + Send>(io: &mut T, max: usize) -> io::Result<Vec<u8>> {
+pub(super) async fn read_body<T: AsyncRead + Unpin + Send>(io: &mut T, max: usize) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     io.read_exact(&mut length).await?;
     let length = u32::from_be_bytes(length) as usize;
@@ -40,7 +40,7 @@ async fn read_body<T: AsyncRead + Unpin + Send>(io: &mut T, max: usize) -> io::R
     Ok(body)
 }
 
-async fn write_body<T: AsyncWrite + Unpin + Send>(io: &mut T, body: &[u8], max: usize) -> io::Result<()> {
+pub(super) async fn write_body<T: AsyncWrite + Unpin + Send>(io: &mut T, body: &[u8], max: usize) -> io::Result<()> {
     if body.len() > max {
         let text = format!("a body of {} bytes, at most {max} are allowed", body.len());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

@@ -28,8 +28,9 @@ use super::transport;
 use super::vantage::Vantage;
 use super::wake::{Gap, Wake};
 use super::{
-    DeviceId, GossipId, MAX_OPEN_REQUESTS, MAX_PUBLISH_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, MAX_SENT_REQUESTS,
-    MAX_TOPICS, NetCommand, NetConfig, NetError, NetEvent, PublishError, RequestError, ResponseToken, Topic, Verdict,
+    Channel, DeviceId, GossipId, MAX_OPEN_REQUESTS, MAX_PUBLISH_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
+    MAX_SENT_REQUESTS, MAX_TOPICS, NetCommand, NetConfig, NetError, NetEvent, PublishError, RequestError,
+    ResponseToken, Topic, Verdict,
 };
 
 mod events;
@@ -303,7 +304,13 @@ impl Driver {
         if body.len() > MAX_RESPONSE_BYTES {
             // Dropping the token tells the other side that no response comes.
             tracing::error!(bytes = body.len(), "response not sent: at most {MAX_RESPONSE_BYTES} bytes are allowed");
-        } else if self.swarm.behaviour_mut().requests.send_response(token.channel, body).is_err() {
+            return;
+        }
+        let sent = match token.channel {
+            Channel::Request(channel) => self.swarm.behaviour_mut().requests.send_response(channel, body),
+            Channel::Feed(answer) => answer.send(body),
+        };
+        if sent.is_err() {
             tracing::debug!("response not sent: the connection is gone or 15 s have passed");
         }
     }

@@ -13,10 +13,11 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Swarm, SwarmBuilder, dns, noise, quic, tcp, websocket, yamux};
+use libp2p::{PeerId, Swarm, SwarmBuilder, dns, noise, quic, tcp, websocket};
 
 use super::NetError;
 use super::behaviour::{Behaviour, Manners};
+use super::bundle::Mux;
 
 /// A QUIC connection without a packet for this long is dead, so that a partition is noticed within 5 s.
 const QUIC_IDLE_MS: u32 = 4000;
@@ -36,7 +37,7 @@ pub(super) fn build(key: &Keypair, manners: Manners) -> Result<Swarm<Behaviour>,
         .with_tokio()
         .with_other_transport(|_| all)
         .map_err(|error| failed(&error))?
-        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .with_relay_client(noise::Config::new, Mux::default)
         .map_err(|error| failed(&error))?
         .with_behaviour(|key, relay| Ok(Behaviour::new(key, relay, manners)?))
         .map_err(|error| failed(&error))?
@@ -56,13 +57,13 @@ fn transports(key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, NetError
         let mut config = quic::Config::new(key);
         (config.max_idle_timeout, config.keep_alive_interval) = (QUIC_IDLE_MS, QUIC_KEEP_ALIVE);
         let datagrams = quic::tokio::Transport::new(config).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-        let streams = tcp().upgrade(Version::V1Lazy).authenticate(noise.clone()).multiplex(yamux::Config::default());
+        let streams = tcp().upgrade(Version::V1Lazy).authenticate(noise.clone()).multiplex(Mux::default());
         let streams = streams.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
         datagrams.or_transport(streams).map(|either, _| either.into_inner())
     });
     let mut web = websocket::Config::new(named(tcp));
     web.set_tls_config(trust());
-    let web = web.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config::default());
+    let web = web.upgrade(Version::V1Lazy).authenticate(noise).multiplex(Mux::default());
     let web = web.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     Ok(web.or_transport(direct).map(|either, _| either.into_inner()).boxed())
 }

@@ -91,7 +91,7 @@ impl Driver {
         metrics: Arc<Metrics>,
         announce: mpsc::Sender<Multiaddr>,
     ) -> Self {
-        for peer in mailbox.everybody().filter(|d| !mailbox.is_blocked(d)).filter_map(peer_of) {
+        for peer in mailbox.everybody().filter(|d| !mailbox.is_blocked(d)).map(peer_of) {
             gate.admit(peer);
         }
         let rates = |per_second: u32| (per_second, per_second.saturating_mul(BURST_SECONDS));
@@ -233,7 +233,10 @@ impl Driver {
                     self.respond(ticket, &Response::Found(found));
                 }
                 Action::Welcome { device, guest } => {
-                    let Some(peer) = peer_of(&device).filter(|_| !self.mailbox.is_blocked(&device)) else { continue };
+                    if self.mailbox.is_blocked(&device) {
+                        continue;
+                    }
+                    let peer = peer_of(&device);
                     if guest {
                         self.gate.admit_guest(peer, Instant::now())
                     } else {
@@ -242,7 +245,7 @@ impl Driver {
                     self.swarm.behaviour_mut().doors.welcome(&peer);
                 }
                 Action::Expel(device) => {
-                    let Some(peer) = peer_of(&device) else { continue };
+                    let peer = peer_of(&device);
                     self.gate.expel(&peer);
                     if self.gate.policy() == Policy::Members || self.mailbox.is_blocked(&device) {
                         tracing::info!("a device that belongs here no more is disconnected");
@@ -255,7 +258,7 @@ impl Driver {
     }
 
     fn located(&self, device: &DeviceId) -> Option<Vec<String>> {
-        let peer = peer_of(device)?;
+        let peer = peer_of(device);
         if !self.swarm.is_connected(&peer) {
             return None;
         }

@@ -8,9 +8,11 @@ use libp2p::{PeerId, identify, ping, relay};
 use omniscope_protocol::wire::{MAX_FOUND_ADDRESSES, Refusal, Request, Response, WIRE_VERSION};
 
 use super::driver::{Driver, Job};
+use super::news::Told;
 use crate::behaviour::BehaviourEvent;
 use crate::codec::Incoming;
 use crate::doors::Crowded;
+use crate::feed::{self, Outcome};
 use crate::names::device_of;
 
 impl Driver {
@@ -45,7 +47,11 @@ impl Driver {
             }
             SwarmEvent::Behaviour(BehaviourEvent::Circuits(event)) => self.on_circuit(&event),
             SwarmEvent::Behaviour(BehaviourEvent::Requests(event)) => self.on_request_event(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Feed(outcome)) => self.on_outcome(outcome),
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
+                if info.protocols.contains(&feed::PROTOCOL) {
+                    self.news.listens(peer_id);
+                }
                 let addrs = info.listen_addrs.into_iter().take(MAX_FOUND_ADDRESSES);
                 let addrs = addrs.filter_map(|addr| addr.with_p2p(peer_id).ok()).collect();
                 self.told.insert(peer_id, addrs);
@@ -80,14 +86,21 @@ impl Driver {
                     let ticket = self.ticket(channel);
                     self.on_request(peer, connection_id, ticket, request);
                 }
-                Message::Response { request_id, response } => self.on_heard(request_id, &response.body),
+                Message::Response { request_id, response } => self.on_heard(Told::Request(request_id), &response.body),
             },
             request_response::Event::OutboundFailure { request_id, error, .. } => {
                 tracing::debug!(%error, "a member did not hear the news");
-                self.on_unheard(request_id, matches!(error, OutboundFailure::Timeout));
+                self.on_unheard(Told::Request(request_id), matches!(error, OutboundFailure::Timeout));
             }
             request_response::Event::InboundFailure { error, .. } => tracing::debug!(%error, "request not answered"),
             request_response::Event::ResponseSent { .. } => {}
+        }
+    }
+
+    fn on_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered { id, answer } => self.on_heard(Told::Feed(id), &answer),
+            Outcome::Unanswered { id, late } => self.on_unheard(Told::Feed(id), late),
         }
     }
 

@@ -14,11 +14,12 @@ use omniscope_protocol::identity::{DeviceId, WorkspaceId};
 use omniscope_protocol::wire::{Request, Response};
 
 use super::driver::Driver;
+use crate::feed::MessageId;
 use crate::names::peer_of;
 
 /// Time between two news of one workspace, for each member who is told: large workspaces take no more of the relay's
 /// time than small ones.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(16);
 const MAX_PACE: Duration = Duration::from_millis(200);
 /// Bytes of ops that gather for one message; where there are more, heads are told alone.
 const MAX_OP_BYTES: usize = 32 * 1024;
@@ -33,7 +34,16 @@ pub(super) struct News {
     /// Workspaces of which something was told lately or is to be told.
     gathered: BTreeMap<WorkspaceId, Gathered>,
     listeners: BTreeMap<PeerId, BTreeMap<WorkspaceId, Listener>>,
-    sent: HashMap<OutboundRequestId, (PeerId, WorkspaceId)>,
+    sent: HashMap<Told, (PeerId, WorkspaceId)>,
+    /// Who listens to the feed; others are told by requests.
+    on_feed: BTreeSet<PeerId>,
+}
+
+/// Names news on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Told {
+    Feed(MessageId),
+    Request(OutboundRequestId),
 }
 
 /// What came since members were told last.
@@ -97,6 +107,12 @@ impl News {
     /// A device is connected no more.
     pub(super) fn gone(&mut self, peer: &PeerId) {
         self.listeners.remove(peer);
+        self.on_feed.remove(peer);
+    }
+
+    /// A device is told by the feed from now on.
+    pub(super) fn listens(&mut self, peer: PeerId) {
+        self.on_feed.insert(peer);
     }
 
     /// What came in a workspace, once it is time to tell it.
@@ -123,7 +139,7 @@ impl News {
     }
 
     /// Who was told of what, and what it missed since.
-    fn answered(&mut self, id: OutboundRequestId, lacks: bool) -> Option<(PeerId, WorkspaceId, Option<Batch>)> {
+    fn answered(&mut self, id: Told, lacks: bool) -> Option<(PeerId, WorkspaceId, Option<Batch>)> {
         let (peer, workspace) = self.sent.remove(&id)?;
         let listener = self.listeners.get_mut(&peer)?.get_mut(&workspace)?;
         listener.under_way = false;
@@ -149,7 +165,7 @@ impl Driver {
         let short = Request::News { workspace, heads: heads.clone(), ops: Vec::new() }.encode();
         let whole = Request::News { workspace, heads, ops }.encode();
         let members = self.mailbox.members_of(&workspace).filter(|device| !gathered.is_only_from(**device));
-        let peers: Vec<PeerId> = members.filter_map(peer_of).filter(|peer| self.swarm.is_connected(peer)).collect();
+        let peers: Vec<PeerId> = members.map(peer_of).filter(|peer| self.swarm.is_connected(peer)).collect();
         self.news.pause(&workspace, now + (PACE * peers.len() as u32).min(MAX_PACE));
         for peer in peers {
             let listener = self.news.listener(peer, workspace);
@@ -166,12 +182,16 @@ impl Driver {
 
     fn tell(&mut self, peer: PeerId, workspace: WorkspaceId, body: Vec<u8>) {
         self.news.listener(peer, workspace).under_way = true;
-        let id = self.swarm.behaviour_mut().requests.send_request(&peer, body.into());
+        let behaviour = self.swarm.behaviour_mut();
+        let id = match self.news.on_feed.contains(&peer) {
+            true => Told::Feed(behaviour.feed.send(peer, body)),
+            false => Told::Request(behaviour.requests.send_request(&peer, body.into())),
+        };
         self.news.sent.insert(id, (peer, workspace));
     }
 
     /// A member has answered what it was told.
-    pub(super) fn on_heard(&mut self, id: OutboundRequestId, answer: &[u8]) {
+    pub(super) fn on_heard(&mut self, id: Told, answer: &[u8]) {
         let lacks = Response::decode(answer) == Ok(Response::Heard { new: true });
         if let Some((peer, workspace, Some(missed))) = self.news.answered(id, lacks) {
             self.tell_missed(peer, workspace, missed.ops);
@@ -179,7 +199,7 @@ impl Driver {
     }
 
     /// A member did not hear what it was told; where it is connected and did not answer in time, it is told again.
-    pub(super) fn on_unheard(&mut self, id: OutboundRequestId, late: bool) {
+    pub(super) fn on_unheard(&mut self, id: Told, late: bool) {
         if let Some((peer, workspace, missed)) = self.news.answered(id, false)
             && (late || missed.is_some())
         {

@@ -66,6 +66,6 @@ impl Driver {
         }
         let swarm = &self.swarm;
         let before = now_ms().saturating_sub(seconds * 1000);
-        self.mailbox.rest(before, |device| peer_of(device).is_some_and(|peer| swarm.is_connected(&peer)));
+        self.mailbox.rest(before, |device| swarm.is_connected(&peer_of(device)));
     }
 }

@@ -117,6 +117,29 @@ fn haproxy(folder: &Path, port: u16, relay: SocketAddr) -> Option<Running> {
     Some(start("haproxy", &["-db", "-q", "-f", file.to_str().unwrap()], port))
 }
 
+/// Starts Caddy as the page says.
+fn caddy(folder: &Path, port: u16, relay: SocketAddr) -> Option<Running> {
+    Command::new("caddy").arg("version").output().ok()?;
+    let path = |name: &str| folder.join(name).display().to_string();
+    let block = placed(
+        configuration("caddy"),
+        &[
+            ("relay.example.org:443", format!("https://localhost:{port}")),
+            ("/etc/ssl/relay.crt", path("relay.crt")),
+            ("/etc/ssl/relay.key", path("relay.key")),
+            ("127.0.0.1:8080", relay.to_string()),
+        ],
+    );
+    // Of its own accord it would listen on port 80, too, and keep things in the home of whoever runs this.
+    let around = format!(
+        "{{\nadmin off\npersist_config off\nauto_https disable_redirects\nstorage file_system {}\n}}\n",
+        path("caddy")
+    );
+    let file = path("Caddyfile");
+    std::fs::write(&file, around + &block).unwrap();
+    Some(start("caddy", &["run", "--adapter", "caddyfile", "--config", &file], port))
+}
+
 /// Ana and Ben are served through a proxy from two addresses; Eve comes from Ben's, where one connection is all.
 fn serves_by_real_addresses(proxy: impl Fn(&Path, u16, SocketAddr) -> Option<Running>) {
     let place = tempfile::tempdir().unwrap();
@@ -169,4 +192,9 @@ fn through_nginx_as_the_page_says() {
 #[test]
 fn through_haproxy_as_the_page_says() {
     serves_by_real_addresses(haproxy);
+}
+
+#[test]
+fn through_caddy_as_the_page_says() {
+    serves_by_real_addresses(caddy);
 }

@@ -2,14 +2,16 @@
 //!
 //! The relay is a process of its own beside this one; both share the machine's cores. Options: `--workspaces`,
 //! `--members` (of each), `--rate` (ops a second, all together), `--seconds`, `--idle` (seconds), `--stored` (ops in each
-//! workspace before), `--transport tcp|quic`, `--memory` (MiB that the relay may have, by a cgroup, as root).
+//! workspace before), `--transport tcp|quic`, `--memory` (MiB that the relay may have, by a cgroup, as root; 0: no limit).
+//! Without options the relay has the 1 GiB of the promise.
 #![allow(clippy::unwrap_used, reason = "test harness")]
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use omniscope_tests::load::{Figures, Setup, measure, relay_for_load};
+use omniscope_tests::relay::Relay;
 
 struct Options {
     setup: Setup,
@@ -29,8 +31,11 @@ const PROMISE: Setup = Setup {
     stored: 0,
 };
 
+const PROMISED_MIB: u64 = 1024;
+
 fn options() -> Result<Options> {
-    let mut options = Options { setup: PROMISE, single: false, listen: "/ip4/127.0.0.1/tcp/0", memory_mib: None };
+    let listen = "/ip4/127.0.0.1/tcp/0";
+    let mut options = Options { setup: PROMISE, single: false, listen, memory_mib: Some(PROMISED_MIB) };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().with_context(|| format!("expected a value after {word}"))?;
@@ -45,7 +50,7 @@ fn options() -> Result<Options> {
             "--seconds" => setup.edit = seconds()?,
             "--idle" => setup.idle = seconds()?,
             "--stored" => setup.stored = number()?,
-            "--memory" => options.memory_mib = Some(number()? as u64),
+            "--memory" => options.memory_mib = Some(number()? as u64).filter(|mib| *mib > 0),
             "--transport" if value == "tcp" => {}
             "--transport" if value == "quic" => options.listen = "/ip4/127.0.0.1/udp/0/quic-v1",
             _ => bail!("there is no option {word} {value}"),
@@ -68,30 +73,35 @@ fn confine(pid: u32, mib: u64) -> Result<PathBuf> {
     Ok(group)
 }
 
-async fn one(options: &Options, setup: &Setup) -> Result<Figures> {
+/// The figures, and how long the relay takes to start again with what it has then.
+async fn one(options: &Options, setup: &Setup) -> Result<(Figures, Duration)> {
     let place = tempfile::tempdir()?;
-    let started = relay_for_load(&place.path().join("relay"), options.listen, 1);
-    let (relay, at) = started.context("build the relay first")?;
+    let folder = place.path().join("relay");
+    let (relay, at) = relay_for_load(&folder, options.listen, 1).context("build the relay first")?;
     let group = options.memory_mib.map(|mib| confine(relay.id(), mib)).transpose()?;
     let figures = measure(&at, relay.id(), setup).await;
     relay.stop();
     if let Some(group) = group {
         std::fs::remove_dir(group)?;
     }
-    Ok(figures)
+    let begun = Instant::now();
+    let again = Relay::start_at(&folder, options.listen, &[]).context("it started before")?;
+    let start = begun.elapsed();
+    again.stop();
+    Ok((figures, start))
 }
 
 const HEAD: &str = "| peers | workspaces | ops there | ops/s | stored/s | forwarded/s | receipt p50 / p99 ms | arrival p50 / p99 ms \
-                    | lost | refused, cut off | memory: empty, idle, half-way, end MiB | cores: idle, busy | per idle peer \
-                    | CPU per op µs |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
+                    | lost | refused, cut off | memory: empty, idle, half-way, end MiB | cores: idle, busy, the members' | per idle peer \
+                    | CPU per op µs | start ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
-fn row(setup: &Setup, f: &Figures) -> String {
+fn row(setup: &Setup, (f, start): &(Figures, Duration)) -> String {
     let ms = |d: Duration| d.as_secs_f64() * 1000.0;
     let mib = f.memory_kib.map(|kib| format!("{:.0}", kib as f64 / 1024.0)).join(", ");
     let peers = f.peers as f64;
     format!(
-        "| {} | {} | {} | {} | {:.0} | {:.0} | {:.1} / {:.1} | {:.1} / {:.1} | {} | {}, {} | {mib} | {:.3}, {:.2} | {:.0} KiB, {:.0} µs/s \
-         | {:.0} |",
+        "| {} | {} | {} | {} | {:.0} | {:.0} | {:.1} / {:.1} | {:.1} / {:.1} | {} | {}, {} | {mib} | {:.3}, {:.2}, {:.2} | {:.0} KiB, {:.0} µs/s \
+         | {:.0} | {:.0} |",
         f.peers,
         setup.workspaces,
         setup.stored * setup.workspaces,
@@ -107,19 +117,22 @@ fn row(setup: &Setup, f: &Figures) -> String {
         f.disconnected,
         f.cores[0],
         f.cores[1],
+        f.own_cores,
         (f.memory_kib[1].saturating_sub(f.memory_kib[0])) as f64 / peers,
         f.cores[0] * 1e6 / peers,
         (f.cores[1] - f.cores[0]).max(0.0) * 1e6 / f.stored_per_second.max(1.0),
+        ms(*start),
     )
 }
 
-/// Three points of each thing that a relay's cost may grow with.
+/// Each thing that a relay's cost may grow with, at so many ops a second: peers of the same workspaces, workspaces of the
+/// same size, ops that lie there.
 fn growth() -> Vec<Setup> {
-    let base = Setup { edit: Duration::from_secs(15), idle: Duration::from_secs(10), rate: 200.0, ..PROMISE };
-    let peers = [4, 8, 16].map(|members| Setup { workspaces: 50, members, ..base });
-    let workspaces = [20, 80, 320].map(|workspaces| Setup { workspaces, members: 640 / workspaces, ..base });
-    let stored = [0, 2000, 8000].map(|stored| Setup { workspaces: 50, members: 4, stored, ..base });
-    [peers, workspaces, stored].concat()
+    let base = Setup { edit: Duration::from_secs(15), idle: Duration::from_secs(5), rate: 300.0, ..PROMISE };
+    let peers = [5, 10, 20].map(|members| Setup { workspaces: 50, members, ..base });
+    let workspaces = [10, 50, 100, 200].map(|workspaces| Setup { workspaces, members: 5, ..base });
+    let stored = [200, 2_000, 20_000].map(|stored| Setup { workspaces: 50, members: 2, stored, ..base });
+    [&peers[..], &workspaces, &stored].concat()
 }
 
 /// One thread for all members, so that of two cores the relay has one.

@@ -20,6 +20,8 @@ pub struct Latency {
     acknowledged: Mutex<Vec<u32>>,
     arrived: Mutex<Vec<u32>>,
     resting: AtomicUsize,
+    by_feed: AtomicUsize,
+    by_request: AtomicUsize,
 }
 
 impl Board {
@@ -41,6 +43,12 @@ impl Board {
     /// Somebody else has it.
     pub fn arrived(&self, op: &OpId) {
         Self::note(&self.latency.arrived, self.since(op));
+    }
+
+    /// Somebody was told news, by the feed or by a request.
+    pub fn heard(&self, by_feed: bool) {
+        let count = if by_feed { &self.latency.by_feed } else { &self.latency.by_request };
+        count.fetch_add(1, Relaxed);
     }
 
     /// Somebody will edit no more.
@@ -79,6 +87,11 @@ impl Latency {
     /// Ops acknowledged and ops arrived so far.
     pub fn counts(&self) -> (usize, usize) {
         (self.acknowledged.lock().unwrap().len(), self.arrived.lock().unwrap().len())
+    }
+
+    /// News told by the feed, and by requests.
+    pub fn news(&self) -> [usize; 2] {
+        [&self.by_feed, &self.by_request].map(|count| count.load(Relaxed))
     }
 
     /// How many will edit no more.

@@ -21,6 +21,8 @@ pub struct Place {
     pub token: String,
     /// Makes the keys of this place other than those of another one.
     pub seed: u64,
+    /// Whether members listen to the feed of news; else they are told by requests.
+    pub feed: bool,
 }
 
 /// A workspace that the relay keeps, with its owner at home.

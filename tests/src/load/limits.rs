@@ -14,6 +14,6 @@ pub fn relay_for_load(folder: &Path, listen: &str, seed: u64) -> Option<(Relay, 
     std::fs::write(&settings, SETTINGS).unwrap();
     let relay = Relay::start_at(folder, listen, &["--config", settings.to_str().unwrap()])?;
     let token = relay.order(&["register", "--uses", "0"]);
-    let place = Place { relay: relay.addr.parse().unwrap(), token, seed };
+    let place = Place { relay: relay.addr.parse().unwrap(), token, seed, feed: true };
     Some((relay, place))
 }

@@ -8,10 +8,11 @@ use futures::StreamExt;
 use libp2p::core::upgrade::Version;
 use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, Message, OutboundRequestId, ProtocolSupport};
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, ping, relay, tcp, yamux};
-use omniscope_engine::net::{BytesCodec, PROTOCOL};
+use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, ping, relay, tcp};
+use omniscope_engine::net::{BytesCodec, Feed, Mux, PROTOCOL, Question};
 use omniscope_protocol::identity::{DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::op::{Body, Draft, MAX_DEPS, Op, Part, SessionId, place};
 use omniscope_protocol::sealing::EpochKey;
@@ -50,6 +51,7 @@ pub enum Phase {
 #[derive(NetworkBehaviour)]
 struct Talk {
     requests: request_response::Behaviour<BytesCodec>,
+    feed: Toggle<Feed>,
     circuits: relay::client::Behaviour,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
@@ -84,18 +86,18 @@ pub struct Member {
     pub lost: u64,
 }
 
-fn swarm(key: &DeviceKey, pings: ping::Config) -> Swarm<Talk> {
+fn swarm(key: &DeviceKey, pings: ping::Config, feed: bool) -> Swarm<Talk> {
     let keypair = libp2p::identity::Keypair::ed25519_from_bytes(*key.seed()).unwrap();
     SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, Mux::default)
         .unwrap()
         .with_quic_config(|mut config| {
             config.max_idle_timeout = QUIC_IDLE_MS;
             config.keep_alive_interval = QUIC_KEEP_ALIVE;
             config
         })
-        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .with_relay_client(noise::Config::new, Mux::default)
         .unwrap()
         .with_behaviour(|key, circuits| Talk {
             requests: request_response::Behaviour::with_codec(
@@ -103,6 +105,7 @@ fn swarm(key: &DeviceKey, pings: ping::Config) -> Swarm<Talk> {
                 [(PROTOCOL, ProtocolSupport::Full)],
                 request_response::Config::default().with_request_timeout(PATIENCE),
             ),
+            feed: Toggle::from(feed.then(Feed::default)),
             circuits,
             identify: identify::Behaviour::new(identify::Config::new("/omniscope/1".to_owned(), key.public())),
             ping: ping::Behaviour::new(pings),
@@ -123,7 +126,7 @@ impl Member {
         let quic = at.relay.iter().any(|part| matches!(part, Protocol::QuicV1));
         let pings = ping::Config::new().with_interval(if quic { SLOW_PINGS } else { FAST_PINGS });
         let mut member = Self {
-            swarm: swarm(&key, pings),
+            swarm: swarm(&key, pings, at.feed),
             relay: at.relay.clone(),
             relay_peer,
             secret: EpochKey::new(*blake3::hash(&workspace.0).as_bytes()),
@@ -336,17 +339,19 @@ impl Member {
                 // What was said meanwhile was not heard.
                 self.again = true;
             }
+            SwarmEvent::Behaviour(TalkEvent::Feed(Question { body, answer, .. })) => {
+                self.board.heard(true);
+                if let Some(heard) = self.hear(&body) {
+                    // The connection may have gone.
+                    let _ = answer.send(heard);
+                }
+            }
             SwarmEvent::Behaviour(TalkEvent::Requests(event)) => match event {
                 request_response::Event::Message { message: Message::Request { request, channel, .. }, .. } => {
-                    let Ok(Request::News { heads, ops, .. }) = Request::decode(&request) else { return };
-                    let lacks = |member: &Self| heads.iter().any(|head| !member.known.contains(head));
-                    let new = lacks(self);
-                    self.take_all(&ops);
-                    // The relay may have gone.
-                    let heard = Response::Heard { new }.encode();
-                    let _ = self.swarm.behaviour_mut().requests.send_response(channel, heard);
-                    if lacks(self) {
-                        self.sync_on();
+                    self.board.heard(false);
+                    if let Some(heard) = self.hear(&request) {
+                        // The relay may have gone.
+                        let _ = self.swarm.behaviour_mut().requests.send_response(channel, heard);
                     }
                 }
                 request_response::Event::Message { message: Message::Response { request_id, response }, .. } => {
@@ -357,6 +362,18 @@ impl Member {
             },
             _ => {}
         }
+    }
+
+    /// Takes news in; what is to be answered.
+    fn hear(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        let Ok(Request::News { heads, ops, .. }) = Request::decode(body) else { return None };
+        let lacks = |member: &Self| heads.iter().any(|head| !member.known.contains(head));
+        let new = lacks(self);
+        self.take_all(&ops);
+        if lacks(self) {
+            self.sync_on();
+        }
+        Some(Response::Heard { new }.encode())
     }
 
     fn on_answer(&mut self, id: OutboundRequestId, answer: Option<Response>) {

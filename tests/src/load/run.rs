@@ -47,6 +47,8 @@ pub struct Figures {
     pub receipt: (Duration, Duration),
     /// From making an op to its arrival at another member: median, 99th percentile.
     pub arrival: (Duration, Duration),
+    /// News told by the feed, and by requests.
+    pub news: [usize; 2],
     /// Ops that some member did not get.
     pub lost: usize,
     /// Requests that were refused or not answered, and connections lost.
@@ -56,6 +58,8 @@ pub struct Figures {
     pub memory_kib: [u64; 4],
     /// Cores that the relay kept busy while everybody was idle, and while they edited.
     pub cores: [f64; 2],
+    /// Cores that the members, all in this process, kept busy while they edited.
+    pub own_cores: f64,
 }
 
 /// Members at work.
@@ -160,14 +164,16 @@ pub async fn measure(place: &Place, pid: u32, setup: &Setup) -> Figures {
     let crowd = Crowd::gather(place, setup).await;
     let here = Sample::of(pid);
     tokio::time::sleep(setup.idle).await;
-    let idle = Sample::of(pid);
+    let (idle, own) = (Sample::of(pid), Sample::of(std::process::id()));
     crowd.tell(Phase::Edit);
     tokio::time::sleep(setup.edit / 2).await;
     let middle = Sample::of(pid);
     tokio::time::sleep(setup.edit / 2).await;
     let (end, (acknowledged, arrived)) = (Sample::of(pid), crowd.latency().counts());
+    let own_cores = Sample::of(std::process::id()).cores_since(&own);
     crowd.settle(setup.members).await;
     let (receipt, arrival) = (crowd.latency().to_receipt(), crowd.latency().to_arrival());
+    let news = crowd.latency().news();
     let gone = crowd.go().await;
     let seconds = (end.at - idle.at).as_secs_f64();
     Figures {
@@ -177,10 +183,12 @@ pub async fn measure(place: &Place, pid: u32, setup: &Setup) -> Figures {
         forwarded_per_second: arrived as f64 / seconds,
         receipt,
         arrival,
+        news,
         lost: gone.lost,
         refused: gone.refused,
         disconnected: gone.disconnected,
         memory_kib: [before.resident_kib, idle.resident_kib, middle.resident_kib, end.resident_kib],
         cores: [idle.cores_since(&here), end.cores_since(&idle)],
+        own_cores,
     }
 }

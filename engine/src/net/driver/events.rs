@@ -14,7 +14,9 @@ use crate::net::address::{device_of, ending_in, is_circuit};
 use crate::net::behaviour::{BehaviourEvent, topic_of};
 use crate::net::book::{Attempt, Way};
 use crate::net::links::Change;
-use crate::net::{GossipId, MAX_ADDRESSES_PER_DEVICE, NetEvent, Path, RequestError, ResponseToken, Verdict};
+use crate::net::{
+    Channel, GossipId, MAX_ADDRESSES_PER_DEVICE, NetEvent, Path, Question, RequestError, ResponseToken, Verdict,
+};
 
 type Requests = request_response::Event<Vec<u8>, Vec<u8>>;
 
@@ -88,6 +90,9 @@ impl Driver {
         match event {
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Requests(event) => self.on_request_event(event),
+            BehaviourEvent::Feed(Question { peer, body, answer }) => {
+                self.on_question(peer, Channel::Feed(answer), body)
+            }
             BehaviourEvent::Identify(identify::Event::Received { peer_id, connection_id, info }) => {
                 self.relays.ready(&peer_id, connection_id, now);
                 self.on_identified(peer_id, info.listen_addrs, info.observed_addr, now);
@@ -225,16 +230,20 @@ impl Driver {
         }
     }
 
+    fn on_question(&mut self, peer: PeerId, channel: Channel, body: Vec<u8>) {
+        // Without a slot the token is dropped, which tells the other side to try later.
+        let slot = self.open_requests.clone().try_acquire_owned();
+        let relay = || device_of(&peer).filter(|_| self.relays.contains(&peer));
+        if let (Ok(slot), Some(device)) = (slot, self.links.device(&peer).or_else(relay)) {
+            let token = ResponseToken { channel, _slot: slot };
+            let _ = self.outbox.offer(NetEvent::Request { device, token, body });
+        }
+    }
+
     fn on_request_event(&mut self, event: Requests) {
         match event {
             Requests::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
-                // Without a slot the token is dropped, which tells the other side to try later.
-                let slot = self.open_requests.clone().try_acquire_owned();
-                let relay = || device_of(&peer).filter(|_| self.relays.contains(&peer));
-                if let (Ok(slot), Some(device)) = (slot, self.links.device(&peer).or_else(relay)) {
-                    let token = ResponseToken { channel, _slot: slot };
-                    let _ = self.outbox.offer(NetEvent::Request { device, token, body: request });
-                }
+                self.on_question(peer, Channel::Request(channel), request);
             }
             Requests::Message { peer, connection_id, message: Message::Response { request_id, response } } => {
                 self.links.carried(&peer, connection_id);
