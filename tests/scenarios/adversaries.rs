@@ -91,6 +91,21 @@ impl Team {
         hostile
     }
 
+    /// Rob, who was an editor and is removed, Vic, a viewer who brings what Rob makes, and the edit of Rob's that both hold and
+    /// Ben has built on.
+    async fn with_removed(&mut self) -> (Hostile, Hostile, Vec<Op>) {
+        let mut rob = self.traitor("Rob", "editor").await;
+        let vic = self.traitor("Vic", "viewer").await;
+        let honest = rob.edit("before-removal", now_ms());
+        rob.push(self.devices()[0], &honest).await;
+        self.ben.until("Rob's honest edit is there", |p| p.state(&self.ws).contains("before-removal"));
+        self.ben.call("node.add", json!({"workspace": self.ws, "type": "generic", "label": "built on it"}));
+        self.settle();
+        self.ana.call("member.remove", json!({"workspace": self.ws, "member": rob.key.id().to_string()}));
+        self.settle();
+        (rob, vic, honest)
+    }
+
     fn devices(&self) -> [DeviceId; 2] {
         [&self.ana, &self.ben].map(|peer| DeviceId::parse_hex(&peer.device).unwrap())
     }
@@ -182,15 +197,8 @@ async fn an_outsiders_ops_enter_no_log_whoever_brings_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edits_that_a_removed_member_dates_back_count_nowhere_whoever_brings_them() {
     let Some(mut team) = Team::new() else { return };
-    let mut rob = team.traitor("Rob", "editor").await;
-    let mut vic = team.traitor("Vic", "viewer").await;
+    let (mut rob, mut vic, _) = team.with_removed().await;
     let [ana, ben] = team.devices();
-    let honest = rob.edit("before-removal", now_ms());
-    rob.push(ana, &honest).await;
-    team.ben.until("Rob's honest edit is there", |p| p.state(&team.ws).contains("before-removal"));
-    team.settle();
-    team.ana.call("member.remove", json!({"workspace": team.ws, "member": rob.key.id().to_string()}));
-    team.settle();
     let before = team.pictures();
     assert!(!before[0].1.contains_key(&rob.key.id().to_string()) && before[0].0.contains("before-removal"));
 
@@ -214,15 +222,8 @@ async fn edits_that_a_removed_member_dates_back_count_nowhere_whoever_brings_the
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_member_that_takes_a_place_back_takes_nothing_of_others_along() {
     let Some(mut team) = Team::new() else { return };
-    let mut rob = team.traitor("Rob", "editor").await;
-    let mut vic = team.traitor("Vic", "viewer").await;
+    let (rob, mut vic, honest) = team.with_removed().await;
     let [ana, ben] = team.devices();
-    let honest = rob.edit("before-removal", now_ms());
-    rob.push(ana, &honest).await;
-    team.ben.until("Rob's honest edit is there", |p| p.state(&team.ws).contains("before-removal"));
-    team.ben.call("node.add", json!({"workspace": team.ws, "type": "generic", "label": "built on it"}));
-    team.settle();
-    team.ana.call("member.remove", json!({"workspace": team.ws, "member": rob.key.id().to_string()}));
     team.ana.call("node.add", json!({"workspace": team.ws, "type": "generic", "label": "long after"}));
     team.settle();
     let before = team.pictures();

@@ -152,8 +152,8 @@ impl World {
     /// A rival to the oldest edit of a cheat's own session: whatever others built since then had seen that one.
     fn take_back(&mut self, peer: usize, key: &DeviceKey) {
         let own = |op: &Op| op.author == key.id() && op.prev.is_some() && matches!(op.body, Body::Edit { .. });
-        let log = self.peers[peer].log.iter().filter_map(|bytes| Op::decode_trusted(bytes).ok());
-        let Some(old) = log.into_iter().find(own) else { return };
+        let mut log = self.peers[peer].log.iter().filter_map(|bytes| Op::decode_trusted(bytes).ok());
+        let Some(old) = log.find(own) else { return };
         let rival = |n: u64| {
             let Op { session, seq, prev, .. } = old;
             let draft =
