@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 CARGO := cargo
 LOCKED := --locked
 
-.PHONY: help demo demo-headless app relay setup test check ui ui-test lint rust-test full bench window-bench package relay-package pictures
+.PHONY: help demo demo-headless app relay setup test check ui ui-test lint rust-test full bench window-bench package relay-package pictures fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -64,13 +64,19 @@ pictures: setup ui ## docs/images, taken anew from real windows
 	@target=$$($(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
 	  "$$target/debug/pictures" docs/images
 
-window-bench: setup ui ## the window with ten people, in release mode; see docs/performance.md
+window-fuzz: ## every decoder under libFuzzer; needs a nightly toolchain
+	@.ci/fuzz.sh
+
+bench: setup ui ## the window with ten people, in release mode; see docs/performance.md
 	@$(CARGO) build $(LOCKED) --release --workspace --bin omniscope-desktop --bin window-bench
 	@target=$$($(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
 	  "$$target/release/window-bench"
 
 full: ## the tests with many more seeds and worlds; takes long
 	@OMNISCOPE_FULL=1 $(MAKE) test
+
+fuzz: ## every decoder under libFuzzer; needs a nightly toolchain
+	@.ci/fuzz.sh
 
 bench: setup ui ## benchmarks, in release mode; see docs/performance.md
 	@$(CARGO) bench $(LOCKED) -p omniscope-protocol -p omniscope-engine --benches

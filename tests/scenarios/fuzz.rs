@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::alloc::peak_of;
-use omniscope_engine::doc::Document;
 use omniscope_protocol::codec::{Reader, Writer};
-use omniscope_protocol::gate::{Index, Past, Update};
 use omniscope_protocol::identity::hex;
 use omniscope_protocol::invitation::{LINK_PREFIX, Link, Redemption};
-use omniscope_protocol::op::Op;
-use omniscope_protocol::wire::{Gossip, Request, Response};
+use omniscope_tests::decoders::{self, Gate, ME, OTHER, link_of};
 use omniscope_tests::dice::{full, seed};
+use omniscope_tests::lib0::{raw, structs};
 use omniscope_tests::mutate::Mutator;
 
+use serde_json::{Value, json};
+
+use super::vectors::golden;
 use super::{poison, vectors};
 
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -126,37 +127,17 @@ fn the_codec_reads_any_bytes_within_bounds() {
 #[test]
 fn ops_are_decoded_within_bounds_and_have_one_encoding() {
     let corpus = vectors::ops().into_iter().map(|(_, op)| op.bytes.to_vec()).collect();
-    // The signature is the costly part: it is looked at where all else is in order.
-    let decode = |bytes: &[u8]| Op::decode_trusted(bytes).is_ok();
-    let reread = |bytes: &[u8]| {
-        let op = Op::decode_trusted(bytes).unwrap();
-        assert_eq!(&*op.bytes, bytes);
-        if Op::decode(bytes).is_err() {
-            // Signed anew, what was read is written as it was: nothing has two encodings.
-            let (workspace, author) = (op.workspace(), op.author);
-            let genesis = op.prev.is_none() && op.deps.is_empty();
-            if author == vectors::alice().id() && !genesis {
-                let Op { session, seq, prev, deps, time_ms, body, .. } = op;
-                let draft = omniscope_protocol::op::Draft { workspace, session, seq, prev, deps, time_ms, body };
-                let again = Op::sign(draft, &vectors::alice());
-                assert_eq!(again.bytes[..again.bytes.len() - 64], bytes[..bytes.len() - 64]);
-            }
-        }
-    };
-    fuzz(250_000, corpus, decode, reread);
+    fuzz(250_000, corpus, decoders::takes_op, decoders::op_holds);
 }
 
 #[test]
 fn messages_are_decoded_within_bounds_and_have_one_encoding() {
     let gossip = vectors::gossip().into_iter().map(|(_, m)| m.encode()).collect();
-    let again = |bytes: &[u8]| assert_eq!(Gossip::decode(bytes).unwrap().encode(), bytes);
-    fuzz(800_000, gossip, |b| Gossip::decode(b).is_ok(), again);
+    fuzz(800_000, gossip, decoders::takes_gossip, decoders::gossip_holds);
     let requests = vectors::requests().into_iter().map(|(_, m)| m.encode()).collect();
-    let again = |bytes: &[u8]| assert_eq!(Request::decode(bytes).unwrap().encode(), bytes);
-    fuzz(800_000, requests, |b| Request::decode(b).is_ok(), again);
+    fuzz(800_000, requests, decoders::takes_request, decoders::request_holds);
     let responses = vectors::responses().into_iter().map(|(_, m)| m.encode()).collect();
-    let again = |bytes: &[u8]| assert_eq!(Response::decode(bytes).unwrap().encode(), bytes);
-    fuzz(800_000, responses, |b| Response::decode(b).is_ok(), again);
+    fuzz(800_000, responses, decoders::takes_response, decoders::response_holds);
 }
 
 #[test]
@@ -166,18 +147,6 @@ fn redemptions_are_decoded_within_bounds() {
         Redemption::read(&mut r).is_ok() && r.finish().is_ok()
     };
     fuzz(500_000, vec![vec![7; 160]], redemption, |_| {});
-}
-
-/// A link around these bytes, its check in order, so that what is inside is reached.
-fn link_of(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let whole = [bytes, &blake3::hash(bytes).as_bytes()[..4]].concat();
-    let mut text = LINK_PREFIX.to_owned();
-    for chunk in whole.chunks(3) {
-        let bits = chunk.iter().fold(0u32, |bits, b| bits << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-        text.extend((0..=chunk.len()).map(|i| DIGITS[(bits >> (18 - 6 * i)) as usize & 63] as char));
-    }
-    text
 }
 
 #[test]
@@ -190,12 +159,7 @@ fn links_are_opened_within_bounds() {
     let inner = inner_of(&text);
     assert_eq!(link_of(&inner), *text);
     assert!(inner.starts_with(&w.into_bytes()));
-    // Good is what leads to a verdict on the signatures.
-    let decode = |bytes: &[u8]| {
-        use omniscope_protocol::invitation::LinkError;
-        matches!(Link::parse(&link_of(bytes)), Ok(_) | Err(LinkError::Forged))
-    };
-    fuzz(150_000, vec![inner], decode, |_| {});
+    fuzz(150_000, vec![inner], decoders::takes_link, |_| {});
     // Text around a link is passed over, so that some changes leave it good.
     let pasted = format!("Here is the link: {}\nSee you there!", *text).into_bytes();
     let decode = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| Link::parse(text).is_ok());
@@ -225,62 +189,36 @@ fn inner_of(text: &str) -> Vec<u8> {
     bytes
 }
 
-const ME: u64 = 7;
-const OTHER: u64 = 9;
-
-struct Reach;
-
-impl Past for Reach {
-    fn end(&self, client: u64) -> u64 {
-        if client == OTHER { 4 } else { 0 }
-    }
-}
-
-/// Updates by `ME` in order, and what stands in the poison corpus, which is to be met again and again.
+/// Updates by `ME` that pass the gate behind what `OTHER` wrote, each with what it does; in `tests/vectors/updates.json`, too.
 fn updates() -> Vec<Vec<u8>> {
-    let raw = poison::Raw::default;
-    let start = |count| raw().n(1).n(count).n(ME).n(0);
+    let start = |count| structs(count, ME, 0);
     let value = |key: &str, value: &[u8]| raw().b(&[0x28, 1]).s("meta").s(key).n(1).b(value).0;
     let nested = [117, 2, 118, 1, 1, b'k', 125, 0x41, 119, 2, b'h', b'i'];
-    vec![
-        start(1).b(&value("name", &[119, 1, b'x'])).n(0).0,
-        start(2).b(&value("a", &nested)).b(&value("b", &[124, 0x3f, 0xc0, 0, 0])).n(0).0,
-        start(1).b(&[0x27, 1]).s("nodes").s("n2").n(1).n(1).n(OTHER).n(1).n(2).n(2).0,
-        start(1).b(&[0xc4]).n(OTHER).n(2).n(OTHER).n(3).s("a\u{1f600}é").n(0).0,
-        start(2).b(&[0x84]).n(OTHER).n(3).s("hello").b(&[0x84]).n(ME).n(4).s("!").n(1).n(OTHER).n(1).n(2).n(1).0,
-        start(2).b(&[0x27, 1]).s("nodes").s("n3").n(1).b(&[0x27, 0]).n(ME).n(0).s("params").n(1).n(0).0,
-        raw().n(0).n(1).n(OTHER).n(2).n(0).n(1).n(2).n(2).0,
-    ]
+    let hello = structs(2, ME, 0).b(&[0x84]).n(OTHER).n(3).s("hello").b(&[0x84]).n(ME).n(4).s("!");
+    let made = [
+        ("a value", start(1).b(&value("name", &[119, 1, b'x'])).n(0)),
+        ("values in values", start(2).b(&value("a", &nested)).b(&value("b", &[124, 0x3f, 0xc0, 0, 0])).n(0)),
+        ("a node, the text deleted", start(1).b(&[0x27, 1]).s("nodes").s("n2").n(1).n(1).n(OTHER).n(1).n(2).n(2)),
+        ("between two characters", start(1).b(&[0xc4]).n(OTHER).n(2).n(OTHER).n(3).s("a\u{1f600}é").n(0)),
+        ("text, a character deleted", hello.n(1).n(OTHER).n(1).n(2).n(1)),
+        (
+            "a node with parameters",
+            start(2).b(&[0x27, 1]).s("nodes").s("n3").n(1).b(&[0x27, 0]).n(ME).n(0).s("params").n(1).n(0),
+        ),
+        ("nothing but what is deleted", raw().n(0).n(1).n(OTHER).n(2).n(0).n(1).n(2).n(2)),
+    ];
+    let file = made.iter().map(|(does, update)| json!({ "does": does, "update": hex(&update.0) })).collect();
+    golden("updates.json", &Value::Array(file));
+    made.into_iter().map(|(_, update)| update.0).collect()
 }
 
 #[test]
 fn updates_pass_the_gate_or_not_within_bounds_and_what_passes_is_read_by_yrs() {
-    let before = poison::before(OTHER);
-    let mut index = Index::default();
-    index.insert(index.check(&Update::parse(&before).unwrap(), OTHER, 0, &Reach).unwrap());
-    let base = index.clone();
-    let decode = move |bytes: &[u8]| {
-        let Ok(update) = Update::parse(bytes) else { return false };
-        index.check(&update, ME, 0, &Reach).is_ok()
-    };
+    let gate = Gate::default();
     let mut poisoned: Vec<Vec<u8>> = poison::cases(ME, OTHER).iter().map(poison::Case::bytes).collect();
     poisoned.retain(|bytes| bytes.len() < 1024 && !bytes.is_empty());
-    let folded = move |bytes: &[u8]| {
-        let update = Update::parse(bytes).unwrap();
-        assert_eq!(Update::parse(&update.encode()).unwrap(), update);
-        let mut index = base.clone();
-        index.insert(index.check(&update, ME, 0, &Reach).unwrap());
-        let mut document = Document::new(1);
-        document.apply(&before).unwrap();
-        let mut parts = Document::new(1);
-        parts.apply(&before).unwrap();
-        document.apply(&update.encode()).unwrap_or_else(|e| panic!("yrs: {e} on {}", hex(bytes)));
-        for part in update.split(128) {
-            parts.apply(&part.encode()).unwrap_or_else(|e| panic!("yrs: {e} on a part of {}", hex(bytes)));
-        }
-        assert_eq!(document.canonical_json(), parts.canonical_json(), "{}", hex(bytes));
-    };
-    fuzz(700_000, updates(), decode.clone(), folded.clone());
+    let (taker, holder) = (gate.clone(), gate.clone());
+    fuzz(700_000, updates(), move |bytes| taker.takes(bytes), move |bytes| holder.holds(bytes));
     // Beginning from poison, one change away from it: nothing of it gets through unharmed.
     let mut corpus = updates();
     corpus.extend(poisoned);
@@ -288,9 +226,9 @@ fn updates_pass_the_gate_or_not_within_bounds_and_what_passes_is_read_by_yrs() {
     let mut mutator = Mutator::new(seed(), corpus);
     for _ in 0..700_000 / good {
         let input = mutator.input();
-        let (taken, _, _) = judge(&input, &mut decode.clone());
+        let (taken, _, _) = judge(&input, &mut |bytes| gate.takes(bytes));
         if taken {
-            folded(&input);
+            gate.holds(&input);
         }
     }
 }

@@ -14,42 +14,10 @@ use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Draft, Op, Part, SessionId, client_id, place};
 use omniscope_protocol::replica::{LocalSession, Output, Replica, Saying};
 use omniscope_protocol::sealing::EpochKey;
+use omniscope_tests::lib0::{Raw, node_with_notes, raw, structs};
 use serde_json::{Value, json};
 
 use super::vectors::{alice, bob, golden};
-
-/// Bytes in lib0's encoding.
-#[derive(Clone, Default)]
-pub(super) struct Raw(pub(super) Vec<u8>);
-
-impl Raw {
-    pub(super) fn n(mut self, mut value: u64) -> Self {
-        while value >= 0x80 {
-            self.0.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-        self
-    }
-
-    pub(super) fn b(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    pub(super) fn s(self, text: &str) -> Self {
-        self.n(text.len() as u64).b(text.as_bytes())
-    }
-}
-
-fn raw() -> Raw {
-    Raw::default()
-}
-
-/// The beginning of an update with so many structs of one client.
-fn structs(count: u64, client: u64, clock: u64) -> Raw {
-    raw().n(1).n(count).n(client).n(clock)
-}
 
 /// A value under a key of `meta`, up to its count and bytes.
 fn meta() -> Raw {
@@ -204,14 +172,6 @@ pub(super) fn cases(me: u64, other: u64) -> Vec<Case> {
     cases
 }
 
-/// The update of the past of every case: a node, its notes, "ab" in them.
-pub(super) fn before(other: u64) -> Vec<u8> {
-    let node = raw().b(&[0x27, 1]).s("nodes").s("n1").n(1);
-    let notes = raw().b(&[0x27, 0]).n(other).n(0).s("notes").n(2);
-    let text = raw().b(&[0x04, 0]).n(other).n(1).s("ab");
-    structs(3, other, 0).b(&node.0).b(&notes.0).b(&text.0).n(0).0
-}
-
 struct Reach(u64);
 
 impl Past for Reach {
@@ -245,7 +205,7 @@ fn take(index: &mut Index, bytes: &[u8], client: u64) {
 #[test]
 fn the_corpus_is_refused_with_the_codes_that_were_fixed() {
     let mut index = Index::default();
-    take(&mut index, &before(9), 9);
+    take(&mut index, &node_with_notes(9), 9);
     let (mut names, mut codes) = (BTreeSet::new(), BTreeSet::new());
     for case in cases(7, 9) {
         let pieces = case.update.iter().map(|(piece, times)| match times {
@@ -291,11 +251,11 @@ fn the_corpus_is_refused_with_the_codes_that_were_fixed() {
 fn a_verdict_does_not_depend_on_what_else_is_known() {
     let (me, other) = (7, 9);
     let mut bare = Index::default();
-    take(&mut bare, &before(other), other);
+    take(&mut bare, &node_with_notes(other), other);
     // Others wrote more, before and after, in the same places and under the ids that the cases name.
     let mut rich = Index::default();
     take(&mut rich, &structs(1, 10, 0).b(&meta().0).b(YES).n(0).0, 10);
-    take(&mut rich, &before(other), other);
+    take(&mut rich, &node_with_notes(other), other);
     let more = structs(1, other, 4).b(&[0x84]).n(other).n(3).s(&"x".repeat(100)).n(0);
     take(&mut rich, &more.0, other);
     for case in cases(me, other) {
@@ -323,7 +283,7 @@ fn a_poison_op_is_inert_on_every_peer_and_everybody_goes_on() {
     let (other, cap) = (session.client(), OpId(workspace.0));
     let edit = |update| Saying::Edit { adopts: Vec::new(), part: Part::WHOLE, update };
     let grant = Body::SetRole { subject: bob().id(), role: Role::Editor, cap };
-    for saying in [grant.into(), edit(before(other))] {
+    for saying in [grant.into(), edit(node_with_notes(other))] {
         founder.author(&alice(), &mut session, saying, 0, &mut out).unwrap();
     }
     let epoch_key = founder.epoch_key().unwrap();

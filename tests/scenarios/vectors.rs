@@ -35,7 +35,7 @@ pub(super) fn unhex(text: &str) -> Vec<u8> {
 }
 
 pub(super) fn alice() -> DeviceKey {
-    DeviceKey::from_seed(&[1; 32])
+    omniscope_tests::decoders::known_author()
 }
 
 pub(super) fn bob() -> DeviceKey {

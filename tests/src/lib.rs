@@ -2,12 +2,14 @@
 
 pub mod adapter;
 pub mod canaries;
+pub mod decoders;
 pub mod dice;
 pub mod headless;
 pub mod hostile;
 pub mod http;
 pub mod js;
 pub mod lab;
+pub mod lib0;
 pub mod load;
 pub mod log;
 pub mod lossy;
