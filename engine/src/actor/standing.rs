@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use omniscope_protocol::identity::{OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
+use omniscope_protocol::replica::AuthorError;
 use omniscope_protocol::wire::{Refusal, Response};
 
 use super::{Actor, Room};
+use crate::api::ApiError;
 use crate::event::Event;
 use crate::store::{Batch, WorkspaceState, Write};
 
@@ -108,6 +110,37 @@ impl Actor {
         if let Some(room) = self.rooms.get_mut(id) {
             (room.told_off, room.told_closed) = (off, closed);
         }
+    }
+
+    /// Refuses at the call what would be void everywhere.
+    pub(super) fn require(&mut self, id: &WorkspaceId, least: Role) -> Result<(), ApiError> {
+        let me = self.me;
+        let role = self.room(id)?.space.replica.role(&me);
+        if self.room(id)?.row.state == WorkspaceState::Removed {
+            let message =
+                "you are no longer a member of this workspace; what you had stays, and can be saved as a file";
+            return Err(ApiError::new("removed", message));
+        }
+        // Taking rights away stays possible: so are members removed who abuse version numbers (Rule R23).
+        if let Some(version) = self.room(id)?.space.replica.newer_version().filter(|_| least == Role::Editor) {
+            let error = AuthorError::Newer(version);
+            return Err(ApiError::new(error.code(), error.to_string()));
+        }
+        if least == Role::Editor && self.room(id)?.is_closed() {
+            return Err(ApiError::new(AuthorError::Closed.code(), AuthorError::Closed.to_string()));
+        }
+        if role >= least {
+            if least == Role::Editor {
+                // Whoever writes builds on what the log says.
+                self.tend_look(id, true);
+            }
+            return Ok(());
+        }
+        if self.room(id)?.space.is_looked_at() {
+            return Err(ApiError::new("arriving", "the history of this workspace is still coming in"));
+        }
+        let (has, needs) = (crate::workspace::role_name(role), crate::workspace::role_name(least));
+        Err(ApiError::new("not_allowed", format!("this needs the role {needs}; yours here is {has}")))
     }
 }
 

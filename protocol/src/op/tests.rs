@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::identity::KeyId;
 
 const NOW: u64 = 1_700_000_000_000;
 

@@ -1,0 +1,118 @@
+//! What is said to a whole topic: ops, ids of ops too large for it, and notes.
+//!
+//! A hint: whatever is lost here comes by the exchange of heads (`exchange`). Deliberately absent: what this device says itself
+//! (`telling`).
+
+use std::sync::Arc;
+
+use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
+use omniscope_protocol::judge::Role;
+use omniscope_protocol::op::Op;
+use omniscope_protocol::wire::{Gossip, Note, NoteContent, Request};
+
+use super::Actor;
+use super::network::Sent;
+use crate::net::{Topic, Verdict};
+use crate::workspace::Taken;
+
+impl Actor {
+    pub(super) fn on_gossip(&mut self, of: Topic, source: DeviceId, bytes: &[u8]) -> Verdict {
+        let Some(id) = self.room_of(of) else { return Verdict::Ignore };
+        let Ok(message) = Gossip::decode(bytes) else { return Verdict::Reject };
+        match message {
+            Gossip::Ops(ops) => {
+                let (verdict, gap) = self.take_ops(&id, &ops);
+                if gap {
+                    self.doubt(&id, source);
+                }
+                let author = ops.first().and_then(|op| Op::claimed_author(op));
+                if author == Some(source) { self.handed_on(&id, source, verdict) } else { verdict }
+            }
+            Gossip::Announce(ids) => {
+                let Ok(room) = self.room(&id) else { return Verdict::Ignore };
+                let unknown: Vec<OpId> = ids.into_iter().filter(|i| !room.space.replica.knows(i)).collect();
+                if !unknown.is_empty() {
+                    self.request(source, Sent::Fetch(id), &Request::Fetch { workspace: id, ids: unknown });
+                }
+                Verdict::Accept
+            }
+            Gossip::Note(note) => {
+                let author = note.device;
+                let verdict = self.on_note(&id, note);
+                if author == source { self.handed_on(&id, source, verdict) } else { verdict }
+            }
+        }
+    }
+
+    /// What was heard from its author is not handed on when everybody else here hears that author too.
+    fn handed_on(&self, id: &WorkspaceId, author: DeviceId, verdict: Verdict) -> Verdict {
+        let Some(room) = self.rooms.get(id) else { return verdict };
+        let hears = |device: &DeviceId| {
+            *device == author
+                || room.near.get(device).is_some_and(|near| near.contains(&author))
+                || room.space.replica.role(device) == Role::None
+        };
+        if verdict == Verdict::Accept && self.peers.keys().all(hears) { Verdict::Ignore } else { verdict }
+    }
+
+    pub(super) fn room_of(&self, topic: Topic) -> Option<WorkspaceId> {
+        self.rooms.iter().find(|(_, room)| room.topic == topic).map(|(id, _)| *id)
+    }
+
+    fn on_note(&mut self, id: &WorkspaceId, note: Note) -> Verdict {
+        let Ok(room) = self.room(id) else { return Verdict::Ignore };
+        let outsider = room.space.replica.role(&note.device) == Role::None;
+        if !note.is_genuine(id) {
+            return Verdict::Reject;
+        }
+        if outsider {
+            if let NoteContent::Presence(body) = note.content {
+                self.hold_presence(id, note.device, body);
+            }
+            return Verdict::Ignore;
+        }
+        self.heard(&note.device);
+        match note.content {
+            NoteContent::Presence(body) => self.on_presence(id, note.device, body),
+            NoteContent::Near(devices) => {
+                if self.peers.contains_key(&note.device)
+                    && let Ok(room) = self.room(id)
+                {
+                    room.near.insert(note.device, devices.into_iter().collect());
+                }
+                // Only neighbours can spare anything by it.
+                Verdict::Ignore
+            }
+            NoteContent::Heads(heads) => {
+                if self.note_heads(id, note.device, &heads) {
+                    self.doubt(id, note.device);
+                }
+                Verdict::Accept
+            }
+        }
+    }
+
+    /// Takes in foreign ops: the verdict about who sent them, and whether something is missing in between.
+    pub(super) fn take_ops(&mut self, id: &WorkspaceId, ops: &[Arc<[u8]>]) -> (Verdict, bool) {
+        let taken = self.with(id, |space, store, _, effects| Ok(space.take_in(ops, store, effects)));
+        self.tend_look(id, false);
+        let Ok(Taken { fault, unread, gap }) = taken else { return (Verdict::Ignore, false) };
+        let verdict = match (fault, unread) {
+            (true, _) => Verdict::Reject,
+            (false, true) => Verdict::Ignore,
+            (false, false) => Verdict::Accept,
+        };
+        (verdict, gap)
+    }
+
+    pub(super) fn note_heads(&mut self, id: &WorkspaceId, device: DeviceId, heads: &[OpId]) -> bool {
+        let Ok(room) = self.room(id) else { return false };
+        let before = (room.space.replica.common(&device), room.space.replica.is_ahead(&device));
+        let ahead = room.space.replica.note_heads(device, heads);
+        if before != (room.space.replica.common(&device), ahead) {
+            room.heard_heads.insert(device);
+            self.sync_state_changed(id);
+        }
+        ahead
+    }
+}
