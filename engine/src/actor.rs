@@ -6,6 +6,7 @@
 //! Deliberately absent: rules (they are the replica's) and SQL.
 
 mod answers;
+mod deposits;
 mod devices;
 mod documents;
 mod exchange;
@@ -14,6 +15,7 @@ mod joins;
 mod looked;
 mod looks;
 mod mail;
+mod mailboxes;
 mod network;
 mod opening;
 mod patience;

@@ -2,8 +2,8 @@
 //!
 //! A relay is asked and given ops like a member that is always there, but it is none: it is no company, sees no
 //! presence and holds no key. What it lacks is judged by what it said last, not by what it held once: a relay may have
-//! been replaced. Which relays keep a workspace is told by its members in the document, by links, and at the start
-//! (`--relay`). Deliberately absent: connections and reservations, which are the network's.
+//! been replaced. Deliberately absent: which relays keep a workspace (`mailboxes`), what they do for links (`deposits`), connections and
+//! reservations, which are the network's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,18 +11,14 @@ use std::sync::Arc;
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, KeyId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::Body;
 use omniscope_protocol::wire::{Deposit, MAX_PUSH_BYTES, Refusal, Request, Response};
-use serde_json::{Map, Value, json};
 
+use super::Actor;
+use super::mailboxes::Kept;
 use super::network::Sent;
-use super::{Actor, random};
-use crate::api::ApiError;
 use crate::net::{NetCommand, device_at};
-use crate::store::{Batch, WorkspaceState, Write};
+use crate::store::WorkspaceState;
 
-/// Relays that may keep one workspace.
-pub(super) const MAX_MAILBOXES: usize = 8;
 /// Time between exchanges with a relay in step; it says by itself when there is something new.
 const IDLE_MS: u64 = 30_000;
 /// The first pause after a refusal or a failure; it doubles up to the last.
@@ -48,27 +44,19 @@ pub(super) enum Step {
     Knock(OpId),
 }
 
-/// A relay of one workspace, as its members or this device named it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Kept {
-    addr: Multiaddr,
-    /// Registers the workspace there, where the operator asks for one.
-    token: Option<String>,
-}
-
 /// How it stands with one workspace at one relay.
 #[derive(Debug, Default)]
-struct Post {
+pub(super) struct Post {
     /// When heads are exchanged next: an exchange that begins moves it on, so that what is told meanwhile brings another.
-    due: u64,
-    under_way: bool,
+    pub(super) due: u64,
+    pub(super) under_way: bool,
     /// This device has more for it than what is under way.
-    again: bool,
+    pub(super) again: bool,
     /// The frontier that it has committed, as it said last.
-    heads: Option<Vec<OpId>>,
-    refused: Option<Refusal>,
-    failures: u32,
-    looked_up: bool,
+    pub(super) heads: Option<Vec<OpId>>,
+    pub(super) refused: Option<Refusal>,
+    pub(super) failures: u32,
+    pub(super) looked_up: bool,
 }
 
 impl Post {
@@ -82,15 +70,15 @@ impl Post {
 #[derive(Debug, Default)]
 pub(super) struct Mail {
     /// Relays that are connected.
-    met: BTreeMap<DeviceId, BTreeMap<WorkspaceId, Post>>,
-    kept: BTreeMap<WorkspaceId, Vec<Kept>>,
+    pub(super) met: BTreeMap<DeviceId, BTreeMap<WorkspaceId, Post>>,
+    pub(super) kept: BTreeMap<WorkspaceId, Vec<Kept>>,
     /// Workspaces in which this device has just said something.
-    urgent: BTreeSet<WorkspaceId>,
+    pub(super) urgent: BTreeSet<WorkspaceId>,
     /// Keys that are to lie at the attester of an invite.
-    deposits: BTreeMap<OpId, (WorkspaceId, DeviceId, Deposit)>,
+    pub(super) deposits: BTreeMap<OpId, (WorkspaceId, DeviceId, Deposit)>,
     /// Which key lies there for an invite, as the relay said since the start.
-    laid: BTreeMap<OpId, KeyId>,
-    look_due: u64,
+    pub(super) laid: BTreeMap<OpId, KeyId>,
+    pub(super) look_due: u64,
 }
 
 impl Mail {
@@ -131,63 +119,6 @@ impl Actor {
             self.mail.urgent.insert(*id);
         }
     }
-
-    /// Reads which relays were kept for a workspace.
-    pub(super) fn load_mailboxes(&mut self, id: &WorkspaceId) {
-        let text = self.store.setting(&key_of(id)).ok().flatten().and_then(|v| String::from_utf8(v).ok());
-        let kept = text.iter().flat_map(|text| text.lines()).filter_map(|line| {
-            let (addr, token) = line.split_once(' ').unwrap_or((line, ""));
-            Some(Kept { addr: addr.parse().ok()?, token: (!token.is_empty()).then(|| token.to_owned()) })
-        });
-        let kept: Vec<Kept> = kept.take(MAX_MAILBOXES).collect();
-        for relay in &kept {
-            self.use_relay(&relay.addr);
-        }
-        self.mail.kept.insert(*id, kept);
-    }
-
-    /// Uses relays for a workspace from now on; those that are known stay as they are.
-    pub(super) fn use_mailboxes(&mut self, id: &WorkspaceId, relays: impl IntoIterator<Item = Multiaddr>) {
-        for addr in relays {
-            let kept = self.mail.kept.entry(*id).or_default();
-            if kept.iter().all(|k| device_at(&k.addr) != device_at(&addr)) && kept.len() < MAX_MAILBOXES {
-                kept.push(Kept { addr: addr.clone(), token: None });
-                self.use_relay(&addr);
-                self.keep_mailboxes(id);
-            }
-        }
-    }
-
-    fn keep_mailboxes(&mut self, id: &WorkspaceId) {
-        self.mail.look_due = 0;
-        let kept = self.mail.kept.get(id).map(Vec::as_slice).unwrap_or_default();
-        let line = |k: &Kept| format!("{} {}", k.addr, k.token.as_deref().unwrap_or_default());
-        let text = kept.iter().map(line).collect::<Vec<_>>().join("\n");
-        let write = Write::Setting { key: key_of(id), value: (!text.is_empty()).then(|| text.into_bytes()) };
-        self.store.commit(Batch::one(write), |result| {
-            if let Err(error) = result {
-                tracing::warn!(%error, "a workspace's relays were not kept");
-            }
-        });
-    }
-
-    /// Takes up the relays that members named in the document.
-    pub(super) fn follow_named_mailboxes(&mut self, id: &WorkspaceId) {
-        let Some(room) = self.rooms.get(id) else { return };
-        let meta = room.space.document.root_json("meta");
-        let named = meta.get("relays").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let named = named.iter().take(MAX_MAILBOXES).filter_map(|addr| addr.as_str()?.parse().ok());
-        let named: Vec<Multiaddr> = named.filter(|addr| device_at(addr).is_some()).collect();
-        self.use_mailboxes(id, named);
-    }
-
-    /// Whether a relay keeps a workspace, as far as this device is told.
-    fn keeps(&self, relay: &DeviceId, id: &WorkspaceId) -> bool {
-        let is = |addr: &Multiaddr| device_at(addr).as_ref() == Some(relay);
-        self.options.relays.iter().any(is) || self.mail.kept.get(id).is_some_and(|k| k.iter().any(|k| is(&k.addr)))
-    }
-
-    // ---- the exchange
 
     pub(super) fn tick_mail(&mut self, now: u64) {
         for id in std::mem::take(&mut self.mail.urgent) {
@@ -237,7 +168,7 @@ impl Actor {
         }
     }
 
-    fn post(&mut self, relay: &DeviceId, id: &WorkspaceId) -> Option<&mut Post> {
+    pub(super) fn post(&mut self, relay: &DeviceId, id: &WorkspaceId) -> Option<&mut Post> {
         self.mail.met.get_mut(relay)?.get_mut(id)
     }
 
@@ -433,207 +364,4 @@ impl Actor {
             }
         }
     }
-
-    // ---- invitations
-
-    /// Asks a relay who asked there to be let in, where this device is an owner's and a link by request is open.
-    fn fetch_requests(&mut self, relay: DeviceId, id: WorkspaceId) {
-        if self.hears_requests(&id) {
-            let request = Request::Asked { workspace: id, declined: self.declined(&id) };
-            self.request(relay, Sent::Mail(id, Step::Asked), &request);
-        }
-    }
-
-    /// Relays that keep a workspace hear what was declined.
-    pub(super) fn tell_declined(&mut self, id: &WorkspaceId) {
-        for relay in self.mail.met.keys().copied().collect::<Vec<_>>() {
-            if self.keeps(&relay, id) {
-                self.fetch_requests(relay, *id);
-            }
-        }
-    }
-
-    fn on_asked_there(&mut self, id: WorkspaceId, response: Option<Response>) {
-        let Some(Response::Asked(asked)) = response else { return };
-        for (invite, redemption) in asked {
-            let Some(room) = self.rooms.get(&id) else { return };
-            let by_request = room.space.replica.invites().get(&invite).is_some_and(|invite| invite.approve);
-            if let Some(op) = room.space.op_bytes(&self.store, &[invite]).pop().filter(|_| by_request) {
-                // Judged as if its author had asked here; what it is told it hears from the relay.
-                self.answer_join(id, redemption.device, &op, &redemption, None);
-            }
-        }
-    }
-
-    /// Shows pending invitations to the relays: those that are named as attesters let in, others let through.
-    pub(super) fn knock(&mut self) {
-        for (workspace, invite, answers, request) in self.pending_redemptions() {
-            for relay in self.mail.met.keys().copied().collect::<Vec<_>>() {
-                let knock = Sent::Mail(workspace, Step::Knock(invite));
-                let sent = if answers(&relay) { Sent::Join(invite) } else { knock };
-                self.request(relay, sent, &request);
-            }
-        }
-    }
-
-    /// What a relay says of an invitation by which somebody else admits matters only if it is final.
-    fn on_knocked(&mut self, relay: DeviceId, invite: OpId, response: Option<Response>) {
-        match response {
-            Some(Response::Refused(why)) if why.is_final() => self.on_join_refused(invite, relay, why),
-            Some(Response::Refused(why)) => tracing::debug!(code = why.code(), "an invitation was shown"),
-            _ => {}
-        }
-    }
-
-    /// Has a key lie at the relay that attests an invite, for joining while no member is there.
-    pub(super) fn deposit_key(&mut self, id: WorkspaceId, invite: OpId, relay: DeviceId) -> Result<(), ApiError> {
-        let entropy: [u8; 32] = random()?;
-        let replica = &mut self.room(&id)?.space.replica;
-        let Some(of) = replica.invites().get(&invite).map(|invite| invite.key) else { return Ok(()) };
-        let Some(key) = replica.epoch_key() else { return Ok(()) };
-        let Some(seal) = key.seal_to(&id, &of, &entropy) else { return Ok(()) };
-        if replica.is_deposited(&invite) != Some(true) {
-            self.say(&id, Body::Deposit { invite, key: key.id() })?;
-        }
-        self.mail.deposits.insert(invite, (id, relay, Deposit { key: key.id(), seal: seal.bytes }));
-        self.mail.look_due = 0;
-        Ok(())
-    }
-
-    /// The present key shall lie at the relays that attest this device's open links: after a new epoch began, and after a
-    /// restart, for what was under way is not kept.
-    pub(super) fn renew_deposits(&mut self, id: &WorkspaceId) {
-        let me = self.me;
-        let Some(room) = self.rooms.get(id) else { return };
-        let replica = &room.space.replica;
-        let open = replica.invites().iter().filter_map(|(invite, asked)| {
-            let relay = asked.attester.filter(|a| replica.role(a) == Role::None)?;
-            let state = replica.judge().invite_state(replica.judge().node(&invite.0)?)?;
-            let lies = replica.epoch().is_none_or(|key| self.mail.laid.get(invite) == Some(&key));
-            let due = state.open() && state.issuer == me.0 && !lies;
-            due.then_some((*invite, relay))
-        });
-        for (invite, relay) in open.collect::<Vec<_>>() {
-            if let Err(error) = self.deposit_key(*id, invite, relay) {
-                tracing::warn!(%error, "a key was not deposited for a link");
-            }
-        }
-    }
-
-    /// Keys go to a relay once it knows the invite.
-    fn send_deposits(&mut self, relay: DeviceId) {
-        let due: Vec<(OpId, WorkspaceId, Deposit)> = self
-            .mail
-            .deposits
-            .iter()
-            .filter(|(_, (_, at, _))| *at == relay)
-            .map(|(invite, (id, _, deposit))| (*invite, *id, *deposit))
-            .collect();
-        for (invite, id, deposit) in due {
-            let known = self.rooms.get(&id).is_some_and(|room| {
-                let behind = room.space.replica.behind(&relay);
-                behind == Some(0)
-            });
-            if known && self.post(&relay, &id).is_some_and(|post| !post.under_way) {
-                let request = Request::Deposit { workspace: id, invite, deposit };
-                self.request(relay, Sent::Mail(id, Step::Deposit(invite)), &request);
-            }
-        }
-    }
-
-    // ---- verbs
-
-    /// The relays that were named for a workspace.
-    pub(super) fn mailboxes_of(&self, id: &WorkspaceId) -> impl Iterator<Item = &Multiaddr> {
-        self.mail.kept.get(id).into_iter().flatten().map(|k| &k.addr)
-    }
-
-    /// The relay that shall attest a link: the first that keeps the workspace.
-    pub(super) fn attesting_relay(&self, id: &WorkspaceId) -> Result<Multiaddr, ApiError> {
-        let first = self.mailboxes_of(id).chain(&self.options.relays).next().cloned();
-        first.ok_or_else(|| ApiError::new("no_relay", "no relay keeps this workspace; add one first"))
-    }
-
-    /// The relays of a workspace, with how it stands there.
-    pub(super) fn mailboxes_json(&self, id: &WorkspaceId) -> Value {
-        let mut all: Vec<&Multiaddr> = self.mailboxes_of(id).collect();
-        all.extend(
-            self.options
-                .relays
-                .iter()
-                .filter(|r| !all.iter().any(|k| device_at(k) == device_at(r)))
-                .collect::<Vec<_>>(),
-        );
-        let lacks = |relay: &DeviceId| self.rooms.get(id).and_then(|room| room.space.replica.behind(relay));
-        let row = |addr: &&Multiaddr| {
-            let relay = device_at(addr);
-            let posts = relay.and_then(|relay| self.mail.met.get(&relay));
-            let post = posts.and_then(|posts| posts.get(id));
-            let state = match (posts, post) {
-                (None, _) => "down",
-                (_, Some(post)) if post.heads.is_some() => "kept",
-                (_, Some(Post { refused: Some(_), .. })) => "refused",
-                _ => "up",
-            };
-            json!({
-                "addr": addr.to_string(),
-                "state": state,
-                "code": post.and_then(|post| post.refused).map(Refusal::code),
-                "behind": relay.and_then(|relay| lacks(&relay)),
-            })
-        };
-        json!({"relays": all.iter().map(row).collect::<Vec<_>>()})
-    }
-
-    /// Adds a relay to a workspace, for all of its members.
-    pub(super) fn add_mailbox(
-        &mut self,
-        id: &WorkspaceId,
-        addr: &Multiaddr,
-        token: Option<String>,
-    ) -> Result<(), ApiError> {
-        let Some(relay) = device_at(addr) else {
-            return Err(ApiError::params(format!("expected an address that ends in /p2p/…, found {addr}")));
-        };
-        let kept = self.mail.kept.entry(*id).or_default();
-        kept.retain(|k| device_at(&k.addr) != Some(relay));
-        if kept.len() >= MAX_MAILBOXES {
-            return Err(ApiError::new("too_many_relays", format!("at most {MAX_MAILBOXES} relays keep a workspace")));
-        }
-        kept.push(Kept { addr: addr.clone(), token });
-        self.use_relay(addr);
-        self.keep_mailboxes(id);
-        if let Some(post) = self.post(&relay, id) {
-            (post.due, post.failures) = (0, 0);
-        }
-        self.name_mailboxes(id)
-    }
-
-    /// Takes a relay away from a workspace, for all of its members. What it keeps stays there until its operator drops it.
-    pub(super) fn remove_mailbox(&mut self, id: &WorkspaceId, addr: &Multiaddr) -> Result<bool, ApiError> {
-        let kept = self.mail.kept.entry(*id).or_default();
-        let before = kept.len();
-        kept.retain(|k| device_at(&k.addr) != device_at(addr));
-        let removed = kept.len() < before;
-        if removed {
-            self.keep_mailboxes(id);
-            self.name_mailboxes(id)?;
-            self.drop_relay(addr);
-        }
-        Ok(removed)
-    }
-
-    /// Tells the other members in the document.
-    fn name_mailboxes(&mut self, id: &WorkspaceId) -> Result<(), ApiError> {
-        let kept = self.mail.kept.get(id).into_iter().flatten();
-        let named: Vec<Value> = kept.map(|k| json!(k.addr.to_string())).collect();
-        let fields = Map::from_iter([("relays".to_owned(), if named.is_empty() { Value::Null } else { json!(named) })]);
-        self.edit(id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
-        self.flush(id, u64::MAX);
-        Ok(())
-    }
-}
-
-fn key_of(id: &WorkspaceId) -> String {
-    format!("mailboxes {id}")
 }
