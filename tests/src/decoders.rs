@@ -3,6 +3,7 @@
 //! `takes_*` says whether a decoder takes an input; `*_holds` panics if what was taken breaks a promise. Seeded mutations
 //! (`scenarios/fuzz.rs`) and libFuzzer (`fuzz/`) feed both. Deliberately absent: bounds of time and memory, which whoever feeds
 //! them measures.
+#![allow(clippy::unwrap_used, reason = "a broken promise is a panic")]
 
 use omniscope_engine::doc::Document;
 use omniscope_engine::pipeline::import;
