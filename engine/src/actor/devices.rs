@@ -56,6 +56,11 @@ impl PendingDevice {
     pub(super) fn wants(&self, device: &DeviceId) -> bool {
         self.link.adder == *device
     }
+
+    /// Whether its link carries this key: an answer to a link that was given up says nothing about the next one.
+    fn is_of(&self, key: &DeviceId) -> bool {
+        self.link.key().id() == *key
+    }
 }
 
 impl Actor {
@@ -177,22 +182,20 @@ impl Actor {
             if self.peers.contains_key(&join.link.adder) {
                 join.next_try = now + RETRY_MS;
                 let redemption = join.link.redeem(&self.key);
-                let workspace = join.link.workspace;
-                let request = Request::Device { workspace, key: join.link.key().id(), redemption };
-                asked.push((join.link.adder, workspace, request));
+                let (workspace, key) = (join.link.workspace, join.link.key().id());
+                asked.push((join.link.adder, key, Request::Device { workspace, key, redemption }));
             }
         }
-        for (device, workspace, request) in asked {
-            self.request(device, Sent::Device(workspace), &request);
+        for (device, key, request) in asked {
+            self.request(device, Sent::Device(key), &request);
         }
     }
 
     /// The other device said yes: what is left is to fetch the history.
-    pub(super) fn on_device_added(&mut self, id: WorkspaceId, device: DeviceId) {
-        let Some(join) = self.device_joins.iter_mut().find(|j| j.link.workspace == id && j.wants(&device)) else {
-            return;
-        };
+    pub(super) fn on_device_added(&mut self, key: DeviceId, device: DeviceId) {
+        let Some(join) = self.device_joins.iter_mut().find(|j| j.is_of(&key) && j.wants(&device)) else { return };
         join.added = true;
+        let id = join.link.workspace;
         let name = join.link.workspace_name.clone();
         if self.await_history(&id, name).is_err() {
             return;
@@ -202,9 +205,10 @@ impl Actor {
         }
     }
 
-    pub(super) fn on_device_refused(&mut self, id: WorkspaceId, device: DeviceId, refusal: Refusal) {
-        let found = self.device_joins.iter().position(|j| j.link.workspace == id && j.wants(&device) && !j.added);
+    pub(super) fn on_device_refused(&mut self, key: DeviceId, device: DeviceId, refusal: Refusal) {
+        let found = self.device_joins.iter().position(|j| j.is_of(&key) && j.wants(&device) && !j.added);
         let Some(at) = found else { return };
+        let id = self.device_joins[at].link.workspace;
         let words = match refusal {
             Refusal::Expired => "This link has expired. Make a new one.",
             Refusal::UsedUp => "This link was used, or is known no more. Make a new one.",

@@ -34,7 +34,7 @@ impl Room {
     /// Edits by others than the person of this device that no window here has shown, at most `MAX_UNREAD`.
     pub(super) fn unread(&self, me: &DeviceId) -> usize {
         let replica = &self.space.replica;
-        let looked = self.row.summary.as_slice().try_into().map_or(0, u64::from_le_bytes) as usize;
+        let looked = self.row.looked.as_slice().try_into().map_or(0, u64::from_le_bytes) as usize;
         let unseen = looked.max(replica.len().saturating_sub(MAX_LOOKED_THROUGH))..replica.len();
         if self.is_shown() || unseen.is_empty() {
             return 0;
@@ -49,7 +49,7 @@ impl Room {
 
     /// Everything that is in the log by now counts as looked at; for the row to be kept by the caller.
     pub(super) fn note_looked(&mut self) {
-        self.row.summary = (self.space.replica.len() as u64).to_le_bytes().to_vec();
+        self.row.looked = (self.space.replica.len() as u64).to_le_bytes().to_vec();
     }
 
     pub(super) fn is_shown(&self) -> bool {

@@ -47,7 +47,8 @@ pub(super) enum Sent {
     Fetch(WorkspaceId),
     /// By this invite: an answer to a link that was given up says nothing about the next one.
     Join(OpId),
-    Device(WorkspaceId),
+    /// By this key of a link.
+    Device(DeviceId),
     Keys,
     State(WorkspaceId),
     Mail(WorkspaceId, Step),
@@ -246,8 +247,8 @@ impl Actor {
             (Sent::Join(invite), Response::Refused(refusal)) => self.on_join_refused(invite, device, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember | Refusal::Removed))
                 if self.show_recovery(&workspace, device) => {}
-            (Sent::Device(workspace), Response::Admitted { .. }) => self.on_device_added(workspace, device),
-            (Sent::Device(workspace), Response::Refused(refusal)) => self.on_device_refused(workspace, device, refusal),
+            (Sent::Device(key), Response::Admitted { .. }) => self.on_device_added(key, device),
+            (Sent::Device(key), Response::Refused(refusal)) => self.on_device_refused(key, device, refusal),
             (Sent::Sync(workspace), Response::Refused(Refusal::NotMember)) => self.show_admission(workspace, device),
             (Sent::Sync(workspace), Response::Refused(Refusal::Removed)) if self.is_member_here(&workspace) => {
                 let code = "removed_elsewhere".to_owned();

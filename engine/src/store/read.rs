@@ -61,7 +61,7 @@ impl Store {
                     updated_ms: row.get(4)?,
                     // A state written by nobody is shown as one in which nothing is written.
                     state: WorkspaceState::from_number(row.get(5)?).unwrap_or(WorkspaceState::Closed),
-                    summary: row.get(6)?,
+                    looked: row.get(6)?,
                 })
             },
         )?;

@@ -13,6 +13,7 @@ use super::{DATABASE_FILE, StoreError};
 const MIGRATIONS: &[&str] = &[
     // Names, links and settings are sealed (`rest`). Op rows carry their workspace in full, so that a row is of use even when every other table is lost.
     // `op_by_workspace` ends in the rowid by itself: one workspace streams in insertion order.
+    // `workspace.summary` is `WorkspaceRow::looked`: a renamed column would not be found in a damaged database of before.
     "CREATE TABLE op (
         seq INTEGER PRIMARY KEY, workspace BLOB NOT NULL, id BLOB NOT NULL, bytes BLOB NOT NULL
      ) STRICT;

@@ -124,7 +124,7 @@ fn every_row_kind_reads_back_and_goes_with_its_workspace() {
         created_ms: 1,
         updated_ms: 2,
         state: WorkspaceState::Pending,
-        summary: vec![1],
+        looked: vec![1],
     };
     let writes = vec![
         Write::Workspace(row.clone()),

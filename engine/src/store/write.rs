@@ -63,7 +63,7 @@ pub struct WorkspaceRow {
     /// Where this device stands.
     pub state: WorkspaceState,
     /// How far the log had been looked at here, in the engine's own encoding; empty if it never was.
-    pub summary: Vec<u8>,
+    pub looked: Vec<u8>,
 }
 
 impl WorkspaceRow {
@@ -76,7 +76,7 @@ impl WorkspaceRow {
             created_ms: now_ms,
             updated_ms: now_ms,
             state: WorkspaceState::Member,
-            summary: Vec::new(),
+            looked: Vec::new(),
         }
     }
 }
@@ -185,7 +185,7 @@ impl Write {
     fn payload_bytes(&self) -> usize {
         64 + match self {
             Write::Op { bytes, .. } | Write::Snapshot { bytes, .. } => bytes.len(),
-            Write::Workspace(row) => row.name.len() + row.description.len() + row.summary.len(),
+            Write::Workspace(row) => row.name.len() + row.description.len() + row.looked.len(),
             Write::SyncPeer { common, .. } => common.len() * 32,
             Write::PendingJoin { link, code, message, .. } => link.len() + code.len() + message.len(),
             Write::DropPendingJoin { link } => link.len(),
@@ -327,7 +327,7 @@ fn apply(db: &Connection, write: &Write, rest: Option<&RestKey>) -> rusqlite::Re
                 row.created_ms,
                 row.updated_ms,
                 row.state.to_number(),
-                row.summary
+                row.looked
             ],
         ),
         Write::DeleteWorkspace(id) => delete_workspace(db, id),

@@ -81,7 +81,7 @@ impl Actor {
             created_ms: now,
             updated_ms: now,
             state: WorkspaceState::Member,
-            summary: Vec::new(),
+            looked: Vec::new(),
         };
         self.add_room(space, row.clone());
         self.commit(&id, vec![Write::Workspace(row)]);
