@@ -14,6 +14,7 @@ mod lens;
 mod present;
 mod queries;
 mod rules;
+mod structure;
 mod views;
 
 #[cfg(test)]

@@ -4,12 +4,18 @@
 //! exchange of heads (`Sync`), ops by id, ops pushed to a peer that lacks them, missing keys, and joining. A peer that meets a
 //! newer version answers `Unsupported` with the one it speaks. Addresses, rooms and retries are the driver's.
 
+mod note;
+mod refusal;
+
 use std::sync::Arc;
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, Purpose, SIGNATURE_BYTES, WorkspaceId, verify};
+use crate::identity::{DeviceId, KeyId, OpId, WorkspaceId};
 use crate::invitation::{MAX_ADDRESS_BYTES, Redemption};
-use crate::op::{MAX_NAME_BYTES, MAX_OP_BYTES, MAX_STATE_PARTS, SEAL_BYTES, SEALING_BYTES, Sealed};
+use crate::op::{MAX_NAME_BYTES, MAX_OP_BYTES, MAX_STATE_PARTS, SEAL_BYTES};
+
+pub use note::{MAX_NEAR, MAX_PRESENCE_BYTES, Note, NoteContent};
+pub use refusal::Refusal;
 
 /// The version of all messages here.
 pub const WIRE_VERSION: u8 = 0;
@@ -27,8 +33,6 @@ pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 pub const MAX_PUSH_BYTES: usize = 512 * 1024;
 /// Ops that somebody may push who is not known as a member: an admission, or what a recovery key says (Rule R32).
 pub const MAX_SHOWN: usize = 2;
-/// Devices that one note may name as near.
-pub const MAX_NEAR: usize = 256;
 /// Keys in one request.
 pub const MAX_KEYS: usize = 64;
 /// Bytes of a token that lets its holder register a workspace at a relay.
@@ -41,9 +45,6 @@ pub const MAX_FOUND: usize = 1024;
 pub const MAX_FOUND_ADDRESSES: usize = 16;
 /// Shares of keys in one answer about a state.
 pub const MAX_STATE_SHARES: usize = 16;
-/// Bytes of one presence body before it is sealed.
-pub const MAX_PRESENCE_BYTES: usize = 8 * 1024;
-
 /// The tag of `Request::Keys`.
 const KEYS: u8 = 16;
 /// The tag of `Request::Deposit`.
@@ -71,71 +72,6 @@ pub enum Gossip {
     Announce(Vec<OpId>),
     /// A signed note that is never stored.
     Note(Note),
-}
-
-/// A signed note: what a device is doing, which heads it has committed, or whom it hears directly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// Who says it.
-    pub device: DeviceId,
-    /// What it says.
-    pub content: NoteContent,
-    signature: [u8; SIGNATURE_BYTES],
-}
-
-/// What a note says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoteContent {
-    /// An encoded presence state, sealed.
-    Presence(Sealed),
-    /// The frontier that the device has committed: a receipt for all in its past.
-    Heads(Vec<OpId>),
-    /// The members that the device is connected with: what comes from them directly need not be handed on to it.
-    Near(Vec<DeviceId>),
-}
-
-impl Note {
-    /// Signs a note for one workspace.
-    pub fn sign(workspace: &WorkspaceId, content: NoteContent, key: &DeviceKey) -> Self {
-        let signature = key.sign(Purpose::Ephemeral, &content.text(workspace));
-        Self { device: key.id(), content, signature }
-    }
-
-    /// Whether its device said it in this workspace.
-    pub fn is_genuine(&self, workspace: &WorkspaceId) -> bool {
-        verify(&self.device, Purpose::Ephemeral, &self.content.text(workspace), &self.signature)
-    }
-}
-
-impl NoteContent {
-    fn text(&self, workspace: &WorkspaceId) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.array(&workspace.0);
-        self.write(&mut w);
-        w.into_bytes()
-    }
-
-    fn write(&self, w: &mut Writer) {
-        match self {
-            NoteContent::Presence(body) => {
-                body.write(w.u8(0));
-                w
-            }
-            NoteContent::Heads(heads) => ids(w.u8(1), heads),
-            NoteContent::Near(devices) => w.u8(2).list(devices, |w, device| {
-                w.array(&device.0);
-            }),
-        };
-    }
-
-    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(match r.u8("kind of note")? {
-            0 => NoteContent::Presence(Sealed::read(r, MAX_PRESENCE_BYTES + SEALING_BYTES)?),
-            1 => NoteContent::Heads(read_ids(r, "heads", MAX_HEADS)?),
-            2 => NoteContent::Near(r.list("near devices", MAX_NEAR, |r| Ok(DeviceId(r.array("device")?)))?),
-            other => return Err(CodecError::Unknown { what: "kind of note", value: other.into() }),
-        })
-    }
 }
 
 /// An epoch key sealed to the key of an invite: who redeems it can read, though no member is there.
@@ -213,104 +149,6 @@ pub enum Response {
     State { checkpoint: Option<Arc<[u8]>>, shares: Vec<Arc<[u8]>>, parts: Vec<Arc<[u8]>> },
     /// News were heard, and whether any of it was unknown.
     Heard { new: bool },
-}
-
-/// Why a request is refused. The numbers are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Refusal {
-    /// The workspace is not served here.
-    UnknownWorkspace = 0,
-    /// The asking device is no member, as far as is known here.
-    NotMember = 1,
-    /// The asking device was a member and was removed.
-    Removed = 2,
-    /// The redemption does not prove what it should.
-    Forged = 3,
-    /// The invite has expired by this device's clock.
-    Expired = 4,
-    /// The invite was revoked, or its issuer is no owner any more.
-    Revoked = 5,
-    /// The invite's uses are used up.
-    UsedUp = 6,
-    /// The invite is bound to another device.
-    OtherDevice = 7,
-    /// Only the attester that the invite names can admit by it.
-    NotAttester = 8,
-    /// Too many requests at once.
-    Busy = 9,
-    /// The request contradicts itself.
-    Malformed = 10,
-    /// The relay lets only those register a workspace who hold a token of its operator, and this is none, or used up.
-    Token = 11,
-    /// The workspace has reached what the relay keeps for one, or the relay what it keeps for all.
-    Full = 12,
-    /// The relay's operator has shut this device out.
-    Blocked = 13,
-    /// The link is one by request: an owner has yet to let its holder in.
-    AwaitsApproval = 14,
-    /// An owner does not let this device in by the link.
-    Declined = 15,
-    /// The workspace is closed: the relay takes nothing more that is sealed.
-    Closed = 16,
-}
-
-impl Refusal {
-    const ALL: [Refusal; 17] = [
-        Refusal::UnknownWorkspace,
-        Refusal::NotMember,
-        Refusal::Removed,
-        Refusal::Forged,
-        Refusal::Expired,
-        Refusal::Revoked,
-        Refusal::UsedUp,
-        Refusal::OtherDevice,
-        Refusal::NotAttester,
-        Refusal::Busy,
-        Refusal::Malformed,
-        Refusal::Token,
-        Refusal::Full,
-        Refusal::Blocked,
-        Refusal::AwaitsApproval,
-        Refusal::Declined,
-        Refusal::Closed,
-    ];
-
-    /// The stable code that callers branch on.
-    pub fn code(self) -> &'static str {
-        match self {
-            Refusal::UnknownWorkspace => "unknown_workspace",
-            Refusal::NotMember => "not_member",
-            Refusal::Removed => "removed",
-            Refusal::Forged => "link_forged",
-            Refusal::Expired => "link_expired",
-            Refusal::Revoked => "link_revoked",
-            Refusal::UsedUp => "link_used_up",
-            Refusal::OtherDevice => "link_other_device",
-            Refusal::NotAttester => "not_attester",
-            Refusal::Busy => "busy",
-            Refusal::Malformed => "malformed",
-            Refusal::Token => "token_refused",
-            Refusal::Full => "relay_full",
-            Refusal::Blocked => "blocked",
-            Refusal::AwaitsApproval => "awaits_approval",
-            Refusal::Declined => "declined",
-            Refusal::Closed => "workspace_closed",
-        }
-    }
-
-    /// Whether asking again, or somebody else, can help.
-    pub fn is_final(self) -> bool {
-        matches!(
-            self,
-            Refusal::Forged
-                | Refusal::Expired
-                | Refusal::Revoked
-                | Refusal::UsedUp
-                | Refusal::OtherDevice
-                | Refusal::Declined
-        )
-    }
 }
 
 fn ids<'w>(w: &'w mut Writer, ids: &[OpId]) -> &'w mut Writer {

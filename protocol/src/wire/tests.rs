@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::identity::KeyId;
+use crate::identity::DeviceKey;
+use crate::op::Sealed;
 
 fn redemption() -> Redemption {
     let (bob, link) = (DeviceKey::from_seed(&[2; 32]), DeviceKey::from_seed(&[3; 32]));
