@@ -7,7 +7,6 @@
 //! Deliberately absent: choosing silently where a key lives (the caller names it), starting the engine, asking for
 //! passphrases, anything that prints.
 
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ use omniscope_protocol::op::Op;
 use crate::api::ApiError;
 use zeroize::Zeroizing;
 
-use crate::keys::{KeyError, KeyFile, KeyVault, KeyringVault, Recorded, WrappedFile, unlock};
+use crate::keys::{KeyError, KeyFile, KeyVault, KeyringVault, Recorded, WrappedFile, new_private, unlock};
 use crate::store::{Salvaged, Store, StoreError};
 
 /// Names the keyring entry of a data folder; it lies in the folder, so that a folder may be moved.
@@ -105,17 +104,7 @@ fn keyring_entry(dir: &Path) -> Result<String, KeyError> {
         what: format!("use {}", dir.join(ENTRY_FILE).display()),
         detail: e.to_string(),
     };
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        builder.mode(0o700);
-        options.mode(0o600);
-    }
-    builder.create(dir).map_err(failed)?;
+    let options = new_private(dir).map_err(failed)?;
     let path = dir.join(ENTRY_FILE);
     match options.open(&path) {
         Ok(mut file) => {

@@ -16,6 +16,7 @@ use omniscope_protocol::identity::{DeviceId, DeviceKey};
 use zeroize::Zeroizing;
 
 pub use file::KeyFile;
+pub(crate) use file::new_private;
 pub use keyring::{KEYRING_DEADLINE, KeyringVault};
 pub use wrapped::{MAX_WRAPPED_MEMORY_KIB, WrappedFile};
 

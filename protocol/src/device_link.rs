@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
-use crate::invitation::{LinkError, MAX_ADDRESS_BYTES, MAX_LINK_ADDRESSES, Redemption, decode_link, encode_link};
+use crate::invitation::{LinkError, MAX_ADDRESS_BYTES, MAX_LINK_ADDRESSES, Redemption, encode_link, parse_link};
 use crate::op::MAX_NAME_BYTES;
 
 /// What every such link begins with; the rest is base64url without padding.
@@ -70,11 +70,7 @@ impl DeviceLink {
     /// # Errors
     /// `LinkError`, before anything else happens.
     pub fn parse(text: &str) -> Result<Self, LinkError> {
-        let bytes = decode_link(DEVICE_LINK_PREFIX, text)?;
-        Self::read(&bytes).map_err(|e| match e {
-            CodecError::Unknown { .. } => LinkError::Newer,
-            _ => LinkError::Malformed("its parts do not fit together"),
-        })
+        parse_link(DEVICE_LINK_PREFIX, text, Self::read)
     }
 
     fn read(bytes: &[u8]) -> Result<Self, CodecError> {

@@ -175,11 +175,7 @@ impl Link {
     /// # Errors
     /// `LinkError`, before anything else happens.
     pub fn parse(text: &str) -> Result<Self, LinkError> {
-        let bytes = decode_link(LINK_PREFIX, text)?;
-        Self::read(&bytes).map_err(|e| match e {
-            CodecError::Unknown { .. } => LinkError::Newer,
-            _ => LinkError::Malformed("its parts do not fit together"),
-        })?
+        parse_link(LINK_PREFIX, text, Self::read)?
     }
 
     fn read(bytes: &[u8]) -> Result<Result<Self, LinkError>, CodecError> {
@@ -221,8 +217,19 @@ pub(crate) fn encode_link(prefix: &str, bytes: Vec<u8>) -> Zeroizing<String> {
     Zeroizing::new(format!("{prefix}{}", base64::encode(&whole)))
 }
 
-/// The bytes of the link that begins with `prefix` somewhere in pasted text.
-pub(crate) fn decode_link(prefix: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, LinkError> {
+/// What `read` makes of the link that begins with `prefix` somewhere in pasted text.
+pub(crate) fn parse_link<T>(
+    prefix: &'static str,
+    text: &str,
+    read: impl FnOnce(&[u8]) -> Result<T, CodecError>,
+) -> Result<T, LinkError> {
+    read(&decode_link(prefix, text)?).map_err(|e| match e {
+        CodecError::Unknown { .. } => LinkError::Newer,
+        _ => LinkError::Malformed("its parts do not fit together"),
+    })
+}
+
+fn decode_link(prefix: &'static str, text: &str) -> Result<Zeroizing<Vec<u8>>, LinkError> {
     if text.len() > MAX_LINK_CHARS {
         return Err(LinkError::Malformed("it is too long"));
     }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
-use crate::invitation::{LinkError, MAX_ADDRESS_BYTES, MAX_LINK_ADDRESSES, decode_link, encode_link};
+use crate::invitation::{LinkError, MAX_ADDRESS_BYTES, MAX_LINK_ADDRESSES, encode_link, parse_link};
 use crate::judge::Role;
 use crate::op::{Body, Draft, MAX_NAME_BYTES, Op, SessionId};
 
@@ -79,11 +79,7 @@ impl Recovery {
     /// # Errors
     /// `LinkError`, before anything else happens.
     pub fn parse(text: &str) -> Result<Self, LinkError> {
-        let bytes = decode_link(RECOVERY_PREFIX, text)?;
-        Self::read(&bytes).map_err(|e| match e {
-            CodecError::Unknown { .. } => LinkError::Newer,
-            _ => LinkError::Malformed("its parts do not fit together"),
-        })
+        parse_link(RECOVERY_PREFIX, text, Self::read)
     }
 
     fn read(bytes: &[u8]) -> Result<Self, CodecError> {

@@ -17,7 +17,7 @@ use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::{Body, Op};
 use omniscope_protocol::replica::JoinAnswer;
-use omniscope_protocol::wire::{MAX_SHOWN, Refusal, Request, Response};
+use omniscope_protocol::wire::{Deposit, MAX_SHOWN, Refusal, Request, Response};
 
 use crate::config::{MailboxLimits, Policy};
 use crate::store::{Store, StoreError, Write};
@@ -203,22 +203,10 @@ impl Mailbox {
             Request::Device { .. } | Request::News { .. } => refuse(out, Refusal::NotAttester),
             // Who could seal them, or make a state, is a member; a relay holds no key.
             Request::Keys { .. } | Request::State { .. } => refuse(out, Refusal::NotMember),
-            Request::Deposit { workspace, invite, deposit } => {
-                if let Some(why) = self.refusal(&workspace, &from) {
-                    return refuse(out, why);
-                }
-                let me = self.key.id();
-                let Some(room) = self.rooms.get_mut(&workspace) else { return };
-                match room.deposit(&me, &from, invite, deposit) {
-                    Ok(write) => {
-                        let writes = vec![write];
-                        room.owe(Owed::Deposit, ticket, &writes);
-                        self.owed += 1;
-                        self.settle(workspace, None, writes, false, out);
-                    }
-                    Err(why) => refuse(out, why),
-                }
-            }
+            Request::Deposit { workspace, invite, deposit } => match self.refusal(&workspace, &from) {
+                Some(why) => refuse(out, why),
+                None => self.on_deposit(from, ticket, workspace, invite, deposit, out),
+            },
             Request::Lookup { workspace } => match self.refusal(&workspace, &from) {
                 Some(why) => refuse(out, why),
                 None => {
@@ -226,6 +214,29 @@ impl Mailbox {
                     out.push(Action::Locate(ticket, others.collect()));
                 }
             },
+        }
+    }
+
+    /// Keeps the key of an invite that a member wants this relay to attest.
+    fn on_deposit(
+        &mut self,
+        from: DeviceId,
+        ticket: Ticket,
+        workspace: WorkspaceId,
+        invite: OpId,
+        deposit: Deposit,
+        out: &mut Vec<Action>,
+    ) {
+        let me = self.key.id();
+        let Some(room) = self.rooms.get_mut(&workspace) else { return };
+        match room.deposit(&me, &from, invite, deposit) {
+            Ok(write) => {
+                let writes = vec![write];
+                room.owe(Owed::Deposit, ticket, &writes);
+                self.owed += 1;
+                self.settle(workspace, None, writes, false, out);
+            }
+            Err(why) => out.push(Action::Respond(ticket, Response::Refused(why))),
         }
     }
 

@@ -72,6 +72,36 @@ fn a_relay_is_run_from_first_token_to_restored_backup() {
 }
 
 #[test]
+fn a_relay_that_moved_is_used_at_its_new_address_by_all_and_the_old_one_takes_nothing_along() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("relay");
+    let Some(relay) = Relay::start(&data, &[]) else { return };
+    let (mut ana, ws) = keep(place.path(), &relay, &relay.order(&["register"]));
+    let mut ben = Headless::start_with("Ben", &Home::of(place.path(), "Ben"), &LOOPBACK, None, &[]).unwrap();
+    ana.invite(&ws, &mut ben, "editor");
+    let old = relay.addr.clone();
+    let listed = |p: &mut Headless, addr: &str| {
+        let relays = p.call("relay.list", json!({"workspace": ws}))["relays"].take();
+        relays.as_array().is_some_and(|all| all.len() == 1 && all[0]["addr"] == addr && all[0]["state"] == "kept")
+    };
+    ben.until("Ben uses it", |p| listed(p, &old));
+
+    relay.stop();
+    let moved = Relay::start_at(&data, &format!("/ip4/127.0.0.1/tcp/{}", free_port()), &[]).unwrap();
+    assert!(moved.addr != old && moved.addr.ends_with(old.rsplit('/').next().unwrap()), "the same relay, elsewhere");
+    ana.call("relay.add", json!({"workspace": ws, "addr": moved.addr}));
+    for peer in [&mut ana, &mut ben] {
+        peer.until("the new address took the old one's place", |p| listed(p, &moved.addr));
+    }
+    let removed =
+        |p: &mut Headless, addr: &str| p.call("relay.remove", json!({"workspace": ws, "addr": addr}))["removed"].take();
+    assert_eq!(removed(&mut ana, &old), json!(false), "it is not in use");
+    assert!(listed(&mut ana, &moved.addr));
+    assert_eq!(removed(&mut ana, &moved.addr), json!(true));
+    ana.until("it is used no more", |p| p.call("network.status", json!({}))["relays"] == json!([]));
+}
+
+#[test]
 fn by_websocket_alone_a_member_uses_its_mailbox_and_is_reached() {
     let place = tempfile::tempdir().unwrap();
     let Some(relay) = Relay::start_at(&place.path().join("relay"), "/ip4/127.0.0.1/tcp/0/ws", &[]) else { return };

@@ -240,3 +240,33 @@ impl Actor {
         !done.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_for_the_link_that_was_asked_with_among_several_of_one_device() {
+        let adder = DeviceId([1; 32]);
+        let pending = |secret: u8| PendingDevice {
+            link: DeviceLink {
+                workspace: WorkspaceId([2; 32]),
+                person: adder,
+                adder,
+                expires: 0,
+                secret: [secret; 32].into(),
+                workspace_name: String::new(),
+                person_name: String::new(),
+                addresses: Vec::new(),
+            },
+            next_try: 0,
+            added: false,
+        };
+        let all = [pending(3), pending(4)];
+        for asked in &all {
+            let key = asked.link.key().id();
+            let meant: Vec<bool> = all.iter().map(|join| join.is_of(&key)).collect();
+            assert_eq!(meant, all.iter().map(|join| join.link.secret == asked.link.secret).collect::<Vec<_>>());
+        }
+    }
+}

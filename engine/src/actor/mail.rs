@@ -85,12 +85,17 @@ impl Mail {
     /// The relays that keep any workspace, each once.
     pub(super) fn relays(&self) -> Vec<&Multiaddr> {
         let mut all: Vec<&Multiaddr> = Vec::new();
-        for Kept { addr, .. } in self.kept.values().flatten() {
+        for addr in self.addresses() {
             if all.iter().all(|known| device_at(known) != device_at(addr)) {
                 all.push(addr);
             }
         }
         all
+    }
+
+    /// The addresses by which relays keep any workspace.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.kept.values().flatten().map(|kept| &kept.addr)
     }
 
     pub(super) fn is_met(&self, device: &DeviceId) -> bool {

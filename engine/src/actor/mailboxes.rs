@@ -64,13 +64,23 @@ impl Actor {
         });
     }
 
-    /// Takes up the relays that members named in the document.
+    /// Takes up the relays that members named in the document, and under the addresses that they have there.
     pub(super) fn follow_named_mailboxes(&mut self, id: &WorkspaceId) {
         let Some(room) = self.rooms.get(id) else { return };
         let meta = room.space.document.root_json("meta");
         let named = meta.get("relays").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let named = named.iter().take(MAX_MAILBOXES).filter_map(|addr| addr.as_str()?.parse().ok());
         let named: Vec<Multiaddr> = named.filter(|addr| device_at(addr).is_some()).collect();
+        for addr in &named {
+            let kept = self.mail.kept.entry(*id).or_default();
+            let moved = kept.iter_mut().find(|k| k.addr != *addr && device_at(&k.addr) == device_at(addr));
+            if let Some(moved) = moved {
+                let before = std::mem::replace(&mut moved.addr, addr.clone());
+                self.use_relay(addr);
+                self.drop_relay(&before);
+                self.keep_mailboxes(id);
+            }
+        }
         self.use_mailboxes(id, named);
     }
 
@@ -122,7 +132,7 @@ impl Actor {
         json!({"relays": all.iter().map(row).collect::<Vec<_>>()})
     }
 
-    /// Adds a relay to a workspace, for all of its members.
+    /// Adds a relay to a workspace, for all of its members; in place of another address of the same relay.
     pub(super) fn add_mailbox(
         &mut self,
         id: &WorkspaceId,
@@ -133,12 +143,16 @@ impl Actor {
             return Err(ApiError::params(format!("expected an address that ends in /p2p/…, found {addr}")));
         };
         let kept = self.mail.kept.entry(*id).or_default();
-        kept.retain(|k| device_at(&k.addr) != Some(relay));
+        let (before, others): (Vec<Kept>, Vec<Kept>) = kept.drain(..).partition(|k| device_at(&k.addr) == Some(relay));
+        *kept = others;
         if kept.len() >= MAX_MAILBOXES {
             return Err(ApiError::new("too_many_relays", format!("at most {MAX_MAILBOXES} relays keep a workspace")));
         }
         kept.push(Kept { addr: addr.clone(), token });
         self.use_relay(addr);
+        for Kept { addr, .. } in before {
+            self.drop_relay(&addr);
+        }
         self.keep_mailboxes(id);
         if let Some(post) = self.post(&relay, id) {
             (post.due, post.failures) = (0, 0);
@@ -146,11 +160,12 @@ impl Actor {
         self.name_mailboxes(id)
     }
 
-    /// Takes a relay away from a workspace, for all of its members. What it keeps stays there until its operator drops it.
+    /// Takes a relay away from a workspace, for all of its members, if it is known by just this address. What it keeps stays
+    /// there until its operator drops it.
     pub(super) fn remove_mailbox(&mut self, id: &WorkspaceId, addr: &Multiaddr) -> Result<bool, ApiError> {
         let kept = self.mail.kept.entry(*id).or_default();
         let before = kept.len();
-        kept.retain(|k| device_at(&k.addr) != device_at(addr));
+        kept.retain(|k| k.addr != *addr);
         let removed = kept.len() < before;
         if removed {
             self.keep_mailboxes(id);

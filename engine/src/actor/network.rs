@@ -3,6 +3,7 @@
 //! Deliberately absent: what is said to a topic (`gossip`), the exchange of heads (`exchange`), and answering (`answers`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
@@ -18,6 +19,7 @@ use crate::store::WorkspaceState;
 
 /// Requests under way, all peers together. The network ends each within 15 s, so a full table empties by itself.
 const MAX_ASKED: usize = 512;
+
 /// A connected device.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -212,20 +214,7 @@ impl Actor {
         };
         match (sent, response) {
             (Sent::Sync(workspace), Response::Sync { ops, heads, more }) => {
-                let before = self.standing(&workspace, &device);
-                if let Some(asked) = self.peers.get_mut(&device).and_then(|p| p.asked.get_mut(&workspace)) {
-                    asked.answered = true;
-                }
-                self.take_ops(&workspace, &ops);
-                let ahead = self.note_heads(&workspace, device, &heads);
-                self.tend_look(&workspace, !more && !ahead);
-                if (more || ahead) && !ops.is_empty() {
-                    self.sync_with(&workspace, device);
-                } else if !self.is_being_served(&workspace, &device) {
-                    self.push_missing(&workspace, device);
-                }
-                self.note_use(&workspace, &device, before);
-                self.after_first_sync(&workspace);
+                self.on_synced(&workspace, device, &ops, &heads, more);
             }
             (Sent::Push(workspace), Response::Receipt { heads }) => {
                 let lacked = self.behind(&workspace, &device);
@@ -262,6 +251,24 @@ impl Actor {
             }
             (_, other) => tracing::debug!(?other, "a response of another kind than asked for"),
         }
+    }
+
+    /// A member gave what it thought was missing here, and says what it has.
+    fn on_synced(&mut self, id: &WorkspaceId, device: DeviceId, ops: &[Arc<[u8]>], heads: &[OpId], more: bool) {
+        let before = self.standing(id, &device);
+        if let Some(asked) = self.peers.get_mut(&device).and_then(|p| p.asked.get_mut(id)) {
+            asked.answered = true;
+        }
+        self.take_ops(id, ops);
+        let ahead = self.note_heads(id, device, heads);
+        self.tend_look(id, !more && !ahead);
+        if (more || ahead) && !ops.is_empty() {
+            self.sync_with(id, device);
+        } else if !self.is_being_served(id, &device) {
+            self.push_missing(id, device);
+        }
+        self.note_use(id, &device, before);
+        self.after_first_sync(id);
     }
 
     /// How many ops are in the log, and how many wait for their past.

@@ -123,13 +123,15 @@ impl Actor {
         }
     }
 
-    /// Uses a relay no more, unless it is used for something else.
+    /// Uses an address of a relay no more, unless it is used for something else.
     pub(super) fn drop_relay(&mut self, relay: &Multiaddr) {
-        let device = device_at(relay);
-        if self.relays().any(|used| device_at(used) == device) {
+        if self.options.relays.iter().chain(&self.kept_relays).chain(self.mail.addresses()).any(|used| used == relay) {
             return;
         }
-        self.circuits.retain(|addr, _| device_at(addr) != device);
+        let device = device_at(relay);
+        if self.relays().all(|used| device_at(used) != device) {
+            self.circuits.retain(|addr, _| device_at(addr) != device);
+        }
         self.command(NetCommand::RemoveRelay(relay.clone()));
     }
 

@@ -94,9 +94,8 @@ pub(super) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Ke
     Ok(Some(bytes))
 }
 
-/// Writes a secret file that must not exist: whole and durable, or not at all.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// Makes a folder if it is missing, and gives how a new file is opened there: both are for the owner alone.
+pub(crate) fn new_private(folder: &Path) -> std::io::Result<OpenOptions> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     let mut options = OpenOptions::new();
@@ -107,7 +106,14 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
         builder.mode(0o700);
         options.mode(0o600);
     }
-    builder.create(folder).map_err(system("create the folder of", path))?;
+    builder.create(folder)?;
+    Ok(options)
+}
+
+/// Writes a secret file that must not exist: whole and durable, or not at all.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let options = new_private(folder).map_err(system("create the folder of", path))?;
     let mut partial = path.as_os_str().to_owned();
     partial.push(format!(".{}.partial", std::process::id()));
     let partial = PathBuf::from(partial);

@@ -106,6 +106,31 @@ kept!(Deed {
 });
 
 impl Deed {
+    /// An op of an author that gives nothing to nobody: what its kind says beyond that is for the caller to fill in.
+    fn of(node: Node, author: u32) -> Self {
+        Self {
+            node,
+            author,
+            kind: DeedKind::SetRole,
+            subject: None,
+            role: Role::None,
+            cap: None,
+            invite: None,
+            proof: None,
+            max_uses: None,
+            attester: None,
+            index: 0,
+            length: None,
+            sound: false,
+            capless: false,
+            leave: false,
+            person: None,
+            under: None,
+            rooted: false,
+            steps: 0,
+        }
+    }
+
     /// Whether its author lowers itself: a resignation or a Leave.
     pub(super) fn resigns(&self) -> bool {
         self.kind == DeedKind::SetRole && self.subject == Some(self.author) && self.role < Role::Owner
@@ -280,27 +305,7 @@ impl Facts {
 
     fn resolve(&mut self, node: Node, author: u32, kind: &FactKind) -> Option<Deed> {
         let past = |facts: &Self, id: &Option<Id>| id.as_ref().and_then(|id| facts.past_node(node, id));
-        let mut deed = Deed {
-            node,
-            author,
-            kind: DeedKind::SetRole,
-            subject: None,
-            role: Role::None,
-            cap: None,
-            invite: None,
-            proof: None,
-            max_uses: None,
-            attester: None,
-            index: 0,
-            length: None,
-            sound: false,
-            capless: false,
-            leave: false,
-            person: None,
-            under: None,
-            rooted: false,
-            steps: 0,
-        };
+        let mut deed = Deed::of(node, author);
         match kind {
             FactKind::SetRole { subject, role, cap } => {
                 deed.subject = Some(self.author_number(*subject));

@@ -100,6 +100,9 @@ impl Sessions {
     }
 
     /// Takes the place on a line that an op claims, if it is free or the op outranks who holds it; who loses it.
+    ///
+    /// `settle` would come to the same, but after it everything is read once more: too much for each of many rivals that
+    /// somebody sends so that every one outranks the last.
     fn claim(&mut self, node: Node, judge: &Judge) -> Option<Node> {
         let Place { session: number, seq, prev, .. } = self.places[node.index()];
         let session = &mut self.sessions[number as usize];

@@ -3,7 +3,7 @@
 use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
 use omniscope_protocol::invitation::Link;
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::op::{Body, Invite};
+use omniscope_protocol::op::{Body, Invite, Op};
 use omniscope_protocol::replica::AuthorError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -173,14 +173,7 @@ impl Actor {
         addresses.retain(|addr| Some(addr) != attested.as_ref());
         addresses.splice(0..0, attested);
         addresses.truncate(omniscope_protocol::invitation::MAX_LINK_ADDRESSES);
-        let key = self.key.clone();
-        let inviter = self.profile.0.clone();
-        let space = &mut self.room(&id)?.space;
-        let name = space.title().0;
-        let bytes = self.rooms[&id].space.op_bytes(&self.store, &[op_id]).pop();
-        let op = bytes.and_then(|b| omniscope_protocol::op::Op::decode_trusted(&b).ok());
-        let link = op.and_then(|op| Link::new(op, &key, secret, &name, &inviter, addresses));
-        let link = link.ok_or_else(|| ApiError::new("log_damaged", "the invitation cannot be read back"))?;
+        let link = self.link_to(&id, op_id, secret, addresses)?;
         Ok(json!({
             "link": link.to_text().to_string(),
             "invite": op_id.to_string(),
@@ -188,6 +181,21 @@ impl Actor {
             "expires": rfc3339(millis(expires)),
             "approve": asked.approve,
         }))
+    }
+
+    /// The link of an invitation that this device just made.
+    fn link_to(
+        &mut self,
+        id: &WorkspaceId,
+        invite: OpId,
+        secret: [u8; 32],
+        addresses: Vec<String>,
+    ) -> Result<Link, ApiError> {
+        let name = self.room(id)?.space.title().0;
+        let bytes = self.rooms[id].space.op_bytes(&self.store, &[invite]).pop();
+        let op = bytes.and_then(|bytes| Op::decode_trusted(&bytes).ok());
+        let link = op.and_then(|op| Link::new(op, &self.key, secret, &name, &self.profile.0, addresses));
+        link.ok_or_else(|| ApiError::new("log_damaged", "the invitation cannot be read back"))
     }
 
     /// Where this device can be found: what is asked for, circuits, then its own addresses.
