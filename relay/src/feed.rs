@@ -1,26 +1,28 @@
 //! The stream on which a member hears news: one for each connection, opened for the first of them and kept.
 //!
 //! A request costs a stream of its own, with an agreement about its protocol and a goodbye, several times what it
-//! carries. Here a message is one frame, and its answer another, in the order of the messages. Deliberately absent: what
-//! the messages say, and who is told what (`server/news`).
+//! carries. Here a message is one frame, and one frame answers many, in the order of the messages. A message goes from
+//! here to its connection without libp2p's help, which would look for that among all connections. Deliberately absent:
+//! what the messages say, who is told what, and how much at once (`server/news`).
 
 mod line;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures::channel::mpsc;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 pub(crate) use line::Line;
 
 /// What a member's device says that listens to this.
-pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/omniscope/news/1");
+pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/omniscope/news/2");
 
 /// Names a message that waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,52 +32,47 @@ pub(crate) struct MessageId(u64);
 #[derive(Debug)]
 pub(crate) struct Message {
     id: MessageId,
-    body: Vec<u8>,
+    body: Arc<[u8]>,
 }
 
 /// What became of a message. Each has one end.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Answered {
-        id: MessageId,
-        answer: Vec<u8>,
-    },
-    /// The stream broke, or (`late`) no answer came in time.
-    Unanswered {
-        id: MessageId,
-        late: bool,
-    },
+    Answered(Vec<(MessageId, Arc<[u8]>)>),
+    /// The stream broke, or no answer came in time.
+    Unanswered(MessageId),
 }
 
 /// Hands messages to connections.
 #[derive(Default)]
 pub(crate) struct Feed {
-    connections: BTreeMap<PeerId, BTreeSet<ConnectionId>>,
+    connections: BTreeMap<PeerId, BTreeMap<ConnectionId, mpsc::UnboundedSender<Message>>>,
     under_way: BTreeMap<ConnectionId, BTreeSet<MessageId>>,
     next: u64,
-    out: VecDeque<ToSwarm<Outcome, Message>>,
+    out: VecDeque<Outcome>,
 }
 
 impl Feed {
     /// Sends a message to a device; what became of it is told later. Who sends waits for answers, so that few are under
     /// way.
-    pub(crate) fn send(&mut self, peer: PeerId, body: Vec<u8>) -> MessageId {
+    pub(crate) fn send(&mut self, peer: PeerId, body: Arc<[u8]>) -> MessageId {
         self.next += 1;
         let id = MessageId(self.next);
-        match self.connections.get(&peer).and_then(BTreeSet::first) {
-            Some(connection) => {
+        match self.connections.get(&peer).and_then(BTreeMap::first_key_value) {
+            Some((connection, line)) => {
                 self.under_way.entry(*connection).or_default().insert(id);
-                let (handler, event) = (NotifyHandler::One(*connection), Message { id, body });
-                self.out.push_back(ToSwarm::NotifyHandler { peer_id: peer, handler, event });
+                // A connection that has ended is about to be told of, and with it that this was not heard.
+                let _ = line.unbounded_send(Message { id, body });
             }
-            None => self.out.push_back(ToSwarm::GenerateEvent(Outcome::Unanswered { id, late: false })),
+            None => self.out.push_back(Outcome::Unanswered(id)),
         }
         id
     }
 
     fn opened(&mut self, peer: PeerId, id: ConnectionId) -> Line {
-        self.connections.entry(peer).or_default().insert(id);
-        Line::default()
+        let (sender, messages) = mpsc::unbounded();
+        self.connections.entry(peer).or_default().insert(id, sender);
+        Line::new(messages)
     }
 
     fn closed(&mut self, peer: PeerId, connection: ConnectionId) {
@@ -86,7 +83,7 @@ impl Feed {
             }
         }
         for id in self.under_way.remove(&connection).unwrap_or_default() {
-            self.out.push_back(ToSwarm::GenerateEvent(Outcome::Unanswered { id, late: false }));
+            self.out.push_back(Outcome::Unanswered(id));
         }
     }
 }
@@ -135,14 +132,22 @@ impl NetworkBehaviour for Feed {
     }
 
     fn on_connection_handler_event(&mut self, _: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        let (Outcome::Answered { id, .. } | Outcome::Unanswered { id, .. }) = &event;
-        if self.under_way.get_mut(&connection).is_some_and(|under_way| under_way.remove(id)) {
-            self.out.push_back(ToSwarm::GenerateEvent(event));
+        let Some(under_way) = self.under_way.get_mut(&connection) else { return };
+        match &event {
+            Outcome::Answered(answers) => {
+                for (id, _) in answers {
+                    under_way.remove(id);
+                }
+            }
+            Outcome::Unanswered(id) => {
+                under_way.remove(id);
+            }
         }
+        self.out.push_back(event);
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         // Whoever sends polls the swarm next.
-        self.out.pop_front().map_or(Poll::Pending, Poll::Ready)
+        self.out.pop_front().map_or(Poll::Pending, |outcome| Poll::Ready(ToSwarm::GenerateEvent(outcome)))
     }
 }

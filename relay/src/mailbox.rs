@@ -22,7 +22,7 @@ use omniscope_protocol::wire::{Deposit, MAX_SHOWN, Refusal, Request, Response};
 use crate::config::{MailboxLimits, Policy};
 use crate::store::{Store, StoreError, Write};
 use room::{Owed, Room};
-use sleep::Asleep;
+use sleep::{Asleep, is_in_step};
 
 pub(crate) use room::Commit;
 pub(crate) use sleep::Woken;
@@ -74,7 +74,8 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Loads every registered workspace. Rows that do not prove themselves are passed over, and said.
+    /// Reads every registered workspace, one after another; each leaves memory again where the limits say that any does.
+    /// Rows that do not prove themselves are passed over, and said.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -97,6 +98,9 @@ impl Mailbox {
             mailbox.rooms.insert(id, room);
             // Nobody is connected yet, so there is nobody to welcome or to expel.
             mailbox.follow_members(&id, &mut Vec::new());
+            if limits.in_memory_seconds > 0 {
+                mailbox.rest(u64::MAX);
+            }
         }
         Ok(mailbox)
     }
@@ -144,7 +148,10 @@ impl Mailbox {
 
     /// The frontier of what is kept of a workspace.
     pub(crate) fn heads(&self, id: &WorkspaceId) -> Option<Vec<OpId>> {
-        Some(self.rooms.get(id)?.replica.committed_heads())
+        match self.rooms.get(id) {
+            Some(room) => Some(room.replica.committed_heads()),
+            None => Some(self.asleep.get(id)?.heads.iter().copied().collect()),
+        }
     }
 
     /// Judges one request about a workspace that is not asleep. `now_ms` is this relay's clock in Unix milliseconds.
@@ -161,7 +168,9 @@ impl Mailbox {
         if self.blocked.contains(&from) {
             return refuse(out, Refusal::Blocked);
         }
-        if let Some(room) = self.rooms.get_mut(&request.workspace()) {
+        if let Some(room) = self.rooms.get_mut(&request.workspace())
+            && !is_in_step(&request, &room.replica.committed_heads().into_iter().collect())
+        {
             room.touched_ms = now_ms;
         }
         match request {
@@ -487,9 +496,10 @@ impl Mailbox {
     }
 
     fn note_use(&mut self, id: &WorkspaceId, now_ms: u64, out: &mut Vec<Action>) {
-        let Some(room) = self.rooms.get_mut(id) else { return };
-        if now_ms as i64 - room.row.used_ms >= USED_EVERY_MS {
-            room.row.used_ms = now_ms as i64;
+        let awake = self.rooms.get_mut(id).map(|room| &mut room.row);
+        let Some(row) = awake.or(self.asleep.get_mut(id).map(|asleep| &mut asleep.row)) else { return };
+        if now_ms as i64 - row.used_ms >= USED_EVERY_MS {
+            row.used_ms = now_ms as i64;
             out.push(Action::Write(Write::Used { id: id.0, now_ms: now_ms as i64 }));
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! Deliberately absent: speed without an attack, which `relay_load` measures in release mode (docs/performance.md).
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use omniscope_tests::load::attack::Attack;
-use omniscope_tests::load::{Crowd, Phase, Sample, Setup, measure, relay_for_load};
+use omniscope_tests::load::{Crowd, Founded, Latency, Member, Phase, Sample, Setup, measure, relay_for_load};
 use omniscope_tests::rows::tier;
 
 /// F6.
@@ -43,6 +44,31 @@ async fn nothing_is_lost(feed: bool) {
     // Beside the edits: a genesis, an invite, admissions and openings of sessions.
     let others = SMALL.workspaces * (2 + SMALL.members - 1 + SMALL.members);
     assert_eq!(kept, figures.made + SMALL.workspaces * SMALL.stored + others);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_whose_stream_of_news_broke_is_told_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((relay, place)) = relay_for_load(&folder.path().join("relay"), "/ip4/127.0.0.1/tcp/0", 3) else { return };
+    let mut founded = Founded::found(&place, 0, 1, &Arc::new(Latency::default())).await;
+    let mut guest = founded.admit(&place, 1).await;
+    let mut tell = async |guest: &mut Member, unheard| {
+        guest.deaf = unheard;
+        let edit = founded.owner.edit();
+        founded.owner.give(std::slice::from_ref(&edit)).await;
+        edit.id
+    };
+    let edit = tell(&mut guest, 1).await;
+    guest.hear_of(&edit).await;
+    // Who does not hear it the second time either is told of the next thing that happens.
+    tell(&mut guest, 2).await;
+    while guest.deaf > 0 {
+        guest.listen().await;
+    }
+    let edit = tell(&mut guest, 0).await;
+    guest.hear_of(&edit).await;
+    assert_eq!(guest.lost, 0, "it was connected all the time");
+    relay.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

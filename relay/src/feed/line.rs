@@ -1,33 +1,39 @@
 //! One connection's side of a feed: frames out, answers in.
 //!
-//! Frames are as in `codec`: a 4-byte big-endian length, then the body. Deliberately absent: timers. A connection is
-//! looked at with each of its pings, which is often enough to notice that an answer is late.
+//! Frames are as in `codec`: a 4-byte big-endian length, then the body. An answer's begins with a byte: so many messages
+//! before this one had the answer that came last. Deliberately absent: timers. A connection is looked at with each of its
+//! pings, which is often enough to notice that an answer is late.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures::{AsyncRead, AsyncWrite};
+use futures::channel::mpsc;
+use futures::{AsyncRead, AsyncWrite, StreamExt};
 use libp2p::core::upgrade::{DeniedUpgrade, ReadyUpgrade};
 use libp2p::swarm::handler::{ConnectionEvent, DialUpgradeError, FullyNegotiatedOutbound};
-use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, StreamUpgradeError, SubstreamProtocol};
+use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, SubstreamProtocol};
 use libp2p::{Stream, StreamProtocol};
 
 use super::{Message, MessageId, Outcome, PROTOCOL};
 
-/// Who answers later did not hear.
+/// Who answers later did not hear, if it must answer: few answers may be kept back.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Largest answer: whether a member knew what it was told, or a refusal.
+/// Messages, and bytes of them, of which a member may keep the answers back.
+const MAX_KEPT_BACK: usize = 16;
+const MAX_KEPT_BACK_BYTES: usize = 16 * 1024;
+/// Largest answer: how many messages before had the last one, whether a member knew what it was told, or a refusal.
 const MAX_ANSWER_BYTES: usize = 64;
 const LENGTH_BYTES: usize = 4;
 
 /// The handler of one connection.
-#[derive(Default)]
 pub(crate) struct Line {
     state: State,
+    messages: mpsc::UnboundedReceiver<Message>,
     /// Messages for a stream that is not open yet.
     waiting: VecDeque<Message>,
     outcomes: VecDeque<Outcome>,
@@ -47,23 +53,50 @@ struct Talk<T> {
     frames: Vec<u8>,
     written: usize,
     /// What came of the next answer.
-    answer: Vec<u8>,
-    under_way: VecDeque<(MessageId, Instant)>,
+    frame: Vec<u8>,
+    /// The answer that came last.
+    answer: Option<Arc<[u8]>>,
+    under_way: VecDeque<(MessageId, usize, Instant)>,
+    bytes_under_way: usize,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Talk<T> {
     fn new(stream: T) -> Self {
-        Self { stream, frames: Vec::new(), written: 0, answer: Vec::new(), under_way: VecDeque::new() }
+        Self {
+            stream,
+            frames: Vec::new(),
+            written: 0,
+            frame: Vec::new(),
+            answer: None,
+            under_way: VecDeque::new(),
+            bytes_under_way: 0,
+        }
     }
 
     fn say(&mut self, message: &Message, now: Instant) {
         self.frames.extend_from_slice(&(message.body.len() as u32).to_be_bytes());
         self.frames.extend_from_slice(&message.body);
-        self.under_way.push_back((message.id, now));
+        self.under_way.push_back((message.id, message.body.len(), now));
+        self.bytes_under_way += message.body.len();
     }
 
+    /// Whether an answer that cannot have been kept back has not come.
     fn is_late(&self, now: Instant) -> bool {
-        self.under_way.front().is_some_and(|(_, said)| now.duration_since(*said) > PATIENCE)
+        let must =
+            self.answer.is_none() || self.under_way.len() > MAX_KEPT_BACK || self.bytes_under_way > MAX_KEPT_BACK_BYTES;
+        must && self.under_way.front().is_some_and(|(_, _, said)| now.duration_since(*said) > PATIENCE)
+    }
+
+    /// So many messages were answered as the last one was, and the next one by this.
+    fn hear(&mut self, same: u8, answer: &[u8]) -> io::Result<Outcome> {
+        let before = self.answer.replace(answer.into());
+        if answer.is_empty() || self.under_way.len() <= usize::from(same) || (before.is_none() && same > 0) {
+            return Err(invalid("an answer to nothing"));
+        }
+        let answers = std::iter::repeat_n(before, same.into()).chain([self.answer.clone()]).flatten();
+        let messages: Vec<(MessageId, usize, Instant)> = self.under_way.drain(..=usize::from(same)).collect();
+        self.bytes_under_way -= messages.iter().map(|(_, bytes, _)| bytes).sum::<usize>();
+        Ok(Outcome::Answered(messages.into_iter().map(|(id, _, _)| id).zip(answers).collect()))
     }
 
     /// Sends what is to be said. Pending also means that all of it is sent.
@@ -84,47 +117,53 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Talk<T> {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Outcome>> {
         let mut buffer = [0; LENGTH_BYTES + MAX_ANSWER_BYTES];
         loop {
-            let wanted = match self.answer.first_chunk() {
+            let wanted = match self.frame.first_chunk() {
                 None => LENGTH_BYTES,
                 Some(length) => LENGTH_BYTES + u32::from_be_bytes(*length) as usize,
             };
             if wanted > buffer.len() {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "an answer is too long")));
+                return Poll::Ready(Err(invalid("an answer is too long")));
             }
-            if self.answer.len() >= LENGTH_BYTES && self.answer.len() == wanted {
-                let Some((id, _)) = self.under_way.pop_front() else {
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to nothing")));
+            if self.frame.len() >= LENGTH_BYTES && self.frame.len() == wanted {
+                let frame = std::mem::take(&mut self.frame);
+                let Some((same, answer)) = frame[LENGTH_BYTES..].split_first() else {
+                    return Poll::Ready(Err(invalid("an answer is empty")));
                 };
-                let answer = self.answer.split_off(LENGTH_BYTES);
-                self.answer.clear();
-                return Poll::Ready(Ok(Outcome::Answered { id, answer }));
+                return Poll::Ready(self.hear(*same, answer));
             }
-            let room = wanted - self.answer.len();
+            let room = wanted - self.frame.len();
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer[..room]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-                read => self.answer.extend_from_slice(&buffer[..read]),
+                read => self.frame.extend_from_slice(&buffer[..read]),
             }
         }
     }
 }
 
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
 impl Line {
+    pub(super) fn new(messages: mpsc::UnboundedReceiver<Message>) -> Self {
+        Self { state: State::Closed, messages, waiting: VecDeque::new(), outcomes: VecDeque::new() }
+    }
+
     /// What was said, and what was to be said, was not heard.
-    fn fail(&mut self, late: bool) {
+    fn fail(&mut self) {
         let said = match std::mem::take(&mut self.state) {
             State::Open(talk) => talk.under_way,
             _ => VecDeque::new(),
         };
-        let unanswered = |id| Outcome::Unanswered { id, late };
-        self.outcomes.extend(said.into_iter().map(|(id, _)| unanswered(id)));
-        self.outcomes.extend(self.waiting.drain(..).map(|message| unanswered(message.id)));
+        self.outcomes.extend(said.into_iter().map(|(id, _, _)| Outcome::Unanswered(id)));
+        self.outcomes.extend(self.waiting.drain(..).map(|message| Outcome::Unanswered(message.id)));
     }
 }
 
 type ToConnection = ConnectionHandlerEvent<ReadyUpgrade<StreamProtocol>, (), Outcome>;
 
 impl ConnectionHandler for Line {
-    type FromBehaviour = Message;
+    type FromBehaviour = Infallible;
     type ToBehaviour = Outcome;
     type InboundProtocol = DeniedUpgrade;
     type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
@@ -135,22 +174,25 @@ impl ConnectionHandler for Line {
         SubstreamProtocol::new(DeniedUpgrade, ())
     }
 
-    fn on_behaviour_event(&mut self, message: Message) {
-        match &mut self.state {
-            State::Open(talk) => talk.say(&message, Instant::now()),
-            _ => self.waiting.push_back(message),
-        }
+    fn on_behaviour_event(&mut self, event: Infallible) {
+        match event {}
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToConnection> {
+        while let Poll::Ready(Some(message)) = self.messages.poll_next_unpin(cx) {
+            match &mut self.state {
+                State::Open(talk) => talk.say(&message, Instant::now()),
+                _ => self.waiting.push_back(message),
+            }
+        }
         if let State::Open(talk) = &mut self.state {
             match (talk.poll_write(cx), talk.poll_answer(cx)) {
                 (_, Poll::Ready(Ok(outcome))) => return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(outcome)),
                 (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => {
                     tracing::debug!(%error, "a stream of news broke");
-                    self.fail(false);
+                    self.fail();
                 }
-                (Poll::Pending, Poll::Pending) if talk.is_late(Instant::now()) => self.fail(true),
+                (Poll::Pending, Poll::Pending) if talk.is_late(Instant::now()) => self.fail(),
                 (Poll::Pending, Poll::Pending) => {}
             }
         }
@@ -176,9 +218,7 @@ impl ConnectionHandler for Line {
                 }
                 self.state = State::Open(Box::new(talk));
             }
-            ConnectionEvent::DialUpgradeError(DialUpgradeError { error, .. }) => {
-                self.fail(matches!(error, StreamUpgradeError::Timeout));
-            }
+            ConnectionEvent::DialUpgradeError(DialUpgradeError { .. }) => self.fail(),
             _ => {}
         }
     }
@@ -225,6 +265,10 @@ mod tests {
         }
     }
 
+    fn message(n: u64) -> Message {
+        Message { id: MessageId(n), body: [n as u8; 5].into() }
+    }
+
     fn talk(read: &[&[u8]]) -> Talk<Wire> {
         Talk::new(Wire { read: read.iter().map(|piece| piece.to_vec()).collect(), written: Vec::new() })
     }
@@ -232,32 +276,47 @@ mod tests {
     #[test]
     fn answers_belong_to_messages_in_their_order_however_they_are_cut() {
         let mut cx = Context::from_waker(noop_waker_ref());
-        let mut talk = talk(&[&[0, 0], &[0, 2, 7, 8, 0, 0, 0], &[1], &[9]]);
-        for n in [1, 2] {
-            talk.say(&Message { id: MessageId(n), body: vec![n as u8; 5] }, Instant::now());
+        let mut talk = talk(&[&[0, 0], &[0, 3, 0, 7, 8, 0, 0, 0], &[2], &[2, 9]]);
+        for n in [1, 2, 3, 4] {
+            talk.say(&message(n), Instant::now());
         }
         assert!(talk.poll_write(&mut cx).is_pending());
-        assert_eq!(talk.stream.written, [0, 0, 0, 5, 1, 1, 1, 1, 1, 0, 0, 0, 5, 2, 2, 2, 2, 2]);
-        for (n, answer) in [(1, vec![7, 8]), (2, vec![9])] {
-            let Poll::Ready(Ok(outcome)) = talk.poll_answer(&mut cx) else { panic!("an answer is there") };
-            assert_eq!(outcome, Outcome::Answered { id: MessageId(n), answer });
+        assert_eq!(talk.stream.written[..18], [0, 0, 0, 5, 1, 1, 1, 1, 1, 0, 0, 0, 5, 2, 2, 2, 2, 2]);
+        let known = |ids: std::ops::Range<u64>| ids.map(|n| (MessageId(n), Arc::from([7, 8])));
+        for answers in [known(1..2).collect(), known(2..4).chain([(MessageId(4), Arc::from([9]))]).collect()] {
+            assert!(
+                matches!(talk.poll_answer(&mut cx), Poll::Ready(Ok(outcome)) if outcome == Outcome::Answered(answers))
+            );
         }
+        assert_eq!(talk.bytes_under_way, 0);
         assert!(talk.poll_answer(&mut cx).is_pending());
     }
 
     #[test]
     fn what_is_too_long_and_what_answers_nothing_breaks_the_stream() {
         let mut cx = Context::from_waker(noop_waker_ref());
-        for wrong in [&[0, 0, 0, 65][..], &[255; 4], &[0, 0, 0, 1, 7]] {
+        for wrong in
+            [&[0, 0, 0, 65][..], &[255; 4], &[0, 0, 0, 2, 0, 7], &[0; 4], &[0, 0, 0, 1, 0], &[0, 0, 0, 2, 1, 7]]
+        {
             assert!(matches!(talk(&[wrong]).poll_answer(&mut cx), Poll::Ready(Err(_))), "{wrong:?}");
         }
+        let mut talk = talk(&[&[0, 0, 0, 2, 0, 7, 0, 0, 0, 2, 255, 7]]);
+        talk.say(&message(1), Instant::now());
+        assert!(matches!(talk.poll_answer(&mut cx), Poll::Ready(Ok(_))));
+        assert!(matches!(talk.poll_answer(&mut cx), Poll::Ready(Err(_))), "more is answered than was said");
     }
 
     #[test]
     fn an_answer_is_late_after_a_while() {
         let (mut talk, now) = (talk(&[]), Instant::now());
         assert!(!talk.is_late(now + 2 * PATIENCE), "nothing is awaited");
-        talk.say(&Message { id: MessageId(1), body: Vec::new() }, now);
+        talk.say(&message(1), now);
         assert!(!talk.is_late(now + PATIENCE) && talk.is_late(now + 2 * PATIENCE));
+        talk.answer = Some(Arc::from([7]));
+        assert!(!talk.is_late(now + 2 * PATIENCE), "the answer may have been kept back");
+        for n in 0..MAX_KEPT_BACK as u64 {
+            talk.say(&message(n), now);
+        }
+        assert!(talk.is_late(now + 2 * PATIENCE));
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use libp2p::request_response::{self, Message, OutboundFailure};
+use libp2p::request_response::{self, Message};
 use libp2p::swarm::{ConnectionId, ListenError, SwarmEvent};
 use libp2p::{PeerId, identify, ping, relay};
 use omniscope_protocol::wire::{MAX_FOUND_ADDRESSES, Refusal, Request, Response, WIRE_VERSION};
 
-use super::driver::{Driver, Job};
+use super::driver::{Driver, Job, now_ms};
 use super::news::Told;
 use crate::behaviour::BehaviourEvent;
 use crate::codec::Incoming;
@@ -90,7 +90,7 @@ impl Driver {
             },
             request_response::Event::OutboundFailure { request_id, error, .. } => {
                 tracing::debug!(%error, "a member did not hear the news");
-                self.on_unheard(Told::Request(request_id), matches!(error, OutboundFailure::Timeout));
+                self.on_unheard(Told::Request(request_id));
             }
             request_response::Event::InboundFailure { error, .. } => tracing::debug!(%error, "request not answered"),
             request_response::Event::ResponseSent { .. } => {}
@@ -99,8 +99,12 @@ impl Driver {
 
     fn on_outcome(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Answered { id, answer } => self.on_heard(Told::Feed(id), &answer),
-            Outcome::Unanswered { id, late } => self.on_unheard(Told::Feed(id), late),
+            Outcome::Answered(answers) => {
+                for (id, answer) in answers {
+                    self.on_heard(Told::Feed(id), &answer);
+                }
+            }
+            Outcome::Unanswered(id) => self.on_unheard(Told::Feed(id)),
         }
     }
 
@@ -119,6 +123,11 @@ impl Driver {
             }
             Err(_) => return refuse(self, Refusal::Malformed),
         };
+        let mut out = Vec::new();
+        if self.mailbox.answer_asleep(&from, ticket, &request, now_ms(), &mut out) {
+            self.metrics.request(&request);
+            return self.carry_out(out);
+        }
         let workspace = request.workspace();
         let job = Job { from, ticket, request, _incoming: incoming };
         match self.lines.push(workspace, job) {

@@ -1,7 +1,7 @@
 //! Telling connected members what was committed: the heads, and to who lacked what it was told lately, also the ops.
 //!
-//! The first news of a workspace goes out at once, what follows gathers for a moment. Nobody is told again before it has
-//! answered: meanwhile what it is to be told gathers for it, and beyond a bound it is told the heads alone, and asks.
+//! News go out at once, as long as they are not too many a second for a relay; else what follows gathers for a moment. Whoever has left too much unanswered is
+//! not told more: meanwhile what it is to be told gathers for it, and beyond a bound it is told the heads alone, and asks.
 //! Deliberately absent: any account of what a member holds. Whether it hears of ops from others already, its answers say.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,12 +17,16 @@ use super::driver::Driver;
 use crate::feed::MessageId;
 use crate::names::peer_of;
 
-/// Time between two news of one workspace, for each member who is told: large workspaces take no more of the relay's
-/// time than small ones.
-const PACE: Duration = Duration::from_millis(16);
-const MAX_PACE: Duration = Duration::from_millis(200);
+/// So many members are told a second, all workspaces together: those in which much happens share that, and each waits
+/// between two tellings for as long as telling all of their members takes.
+const TOLD_PER_SECOND: u32 = 9000;
+const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// Bytes of ops that gather for one message; where there are more, heads are told alone.
 const MAX_OP_BYTES: usize = 32 * 1024;
+
+/// News on the feed that one member may leave unanswered, and bytes of them: twice what it may keep answers back for.
+const MAX_UNANSWERED: usize = 32;
+const MAX_UNANSWERED_BYTES: usize = 32 * 1024;
 
 /// Who lacked what it was told is given ops until so many news in a row were known to it: one that asks for what it
 /// lacks may have been answered before the next news come.
@@ -34,7 +38,7 @@ pub(super) struct News {
     /// Workspaces of which something was told lately or is to be told.
     gathered: BTreeMap<WorkspaceId, Gathered>,
     listeners: BTreeMap<PeerId, BTreeMap<WorkspaceId, Listener>>,
-    sent: HashMap<Told, (PeerId, WorkspaceId)>,
+    sent: HashMap<Told, (PeerId, WorkspaceId, usize)>,
     /// Who listens to the feed; others are told by requests.
     on_feed: BTreeSet<PeerId>,
 }
@@ -50,6 +54,8 @@ pub(super) enum Told {
 struct Gathered {
     /// The earliest moment of the next telling.
     next: Instant,
+    /// How many members were told last.
+    told: u32,
     /// Whether there is anything to tell.
     due: bool,
     batch: Batch,
@@ -68,8 +74,12 @@ struct Batch {
 /// A member as a listener to one workspace.
 #[derive(Default)]
 struct Listener {
-    under_way: bool,
-    /// What came before it had answered.
+    /// News that it has not answered, and their bytes.
+    unanswered: usize,
+    bytes: usize,
+    /// Whether it was told again of what it did not hear, and nothing has come since, from it or for it.
+    told_again: bool,
+    /// What came while it could not be told.
     missed: Option<Batch>,
     /// How many more news it is given with their ops.
     lacks: u8,
@@ -86,7 +96,7 @@ impl Batch {
 
 impl Gathered {
     fn new(next: Instant) -> Self {
-        Self { next, due: false, batch: Batch::default(), from: BTreeSet::new() }
+        Self { next, told: 0, due: false, batch: Batch::default(), from: BTreeSet::new() }
     }
 
     /// Whether one device brought all of it.
@@ -121,10 +131,13 @@ impl News {
         Some(std::mem::replace(gathered, Gathered::new(now)))
     }
 
-    /// Nothing of a workspace is told before then.
-    fn pause(&mut self, workspace: &WorkspaceId, until: Instant) {
+    /// So many members of a workspace are told now; the next time is then.
+    fn pause(&mut self, workspace: &WorkspaceId, told: usize, now: Instant) {
+        let lately = self.gathered.values().filter(|gathered| gathered.next > now).map(|gathered| gathered.told);
+        let lately: u32 = lately.chain([told as u32]).sum();
         if let Some(gathered) = self.gathered.get_mut(workspace) {
-            gathered.next = until;
+            gathered.told = told as u32;
+            gathered.next = now + (Duration::from_secs(lately.into()) / TOLD_PER_SECOND).min(MAX_PAUSE);
         }
     }
 
@@ -138,14 +151,29 @@ impl News {
         self.listeners.entry(peer).or_default().entry(workspace).or_default()
     }
 
-    /// Who was told of what, and what it missed since.
-    fn answered(&mut self, id: Told, lacks: bool) -> Option<(PeerId, WorkspaceId, Option<Batch>)> {
-        let (peer, workspace) = self.sent.remove(&id)?;
+    /// Whether a member can be told now.
+    fn has_room(&mut self, peer: PeerId, workspace: WorkspaceId) -> bool {
+        let on_feed = self.on_feed.contains(&peer);
+        let Listener { unanswered, bytes, .. } = *self.listener(peer, workspace);
+        unanswered == 0 || on_feed && unanswered < MAX_UNANSWERED && bytes < MAX_UNANSWERED_BYTES
+    }
+
+    /// A member is told.
+    fn told(&mut self, id: Told, peer: PeerId, workspace: WorkspaceId, bytes: usize) {
+        let listener = self.listener(peer, workspace);
+        listener.unanswered += 1;
+        listener.bytes += bytes;
+        self.sent.insert(id, (peer, workspace, bytes));
+    }
+
+    /// News are under way no more. To whom they went, unless it is connected no more.
+    fn ended(&mut self, id: Told) -> Option<(PeerId, WorkspaceId, &mut Listener)> {
+        let (peer, workspace, bytes) = self.sent.remove(&id)?;
         let listener = self.listeners.get_mut(&peer)?.get_mut(&workspace)?;
-        listener.under_way = false;
-        listener.lacks = if lacks { GIVEN_OPS } else { listener.lacks.saturating_sub(1) };
-        let missed = listener.missed.take();
-        Some((peer, workspace, missed))
+        // What went to it before it was connected anew is not among what it was told since.
+        listener.unanswered = listener.unanswered.saturating_sub(1);
+        listener.bytes = listener.bytes.saturating_sub(bytes);
+        Some((peer, workspace, listener))
     }
 }
 
@@ -162,54 +190,61 @@ impl Driver {
         let Some(gathered) = self.news.take(&workspace, now) else { return };
         let Some(heads) = self.mailbox.heads(&workspace) else { return };
         let ops = gathered.batch.ops.clone();
-        let short = Request::News { workspace, heads: heads.clone(), ops: Vec::new() }.encode();
-        let whole = Request::News { workspace, heads, ops }.encode();
+        let short: Arc<[u8]> = Request::News { workspace, heads: heads.clone(), ops: Vec::new() }.encode().into();
+        let whole: Arc<[u8]> = Request::News { workspace, heads, ops }.encode().into();
         let members = self.mailbox.members_of(&workspace).filter(|device| !gathered.is_only_from(**device));
         let peers: Vec<PeerId> = members.map(peer_of).filter(|peer| self.swarm.is_connected(peer)).collect();
-        self.news.pause(&workspace, now + (PACE * peers.len() as u32).min(MAX_PACE));
+        self.news.pause(&workspace, peers.len(), now);
         for peer in peers {
+            let has_room = self.news.has_room(peer, workspace);
             let listener = self.news.listener(peer, workspace);
-            if listener.under_way {
+            if has_room {
+                listener.told_again = false;
+                let body = if listener.lacks > 0 { &whole } else { &short };
+                self.tell(peer, workspace, Arc::clone(body));
+            } else {
                 // Who is told heads alone is so told of what it missed, too.
                 let ops: &[_] = if listener.lacks > 0 { &gathered.batch.ops } else { &[] };
                 listener.missed.get_or_insert_default().add(ops);
-            } else {
-                let body = if listener.lacks > 0 { whole.clone() } else { short.clone() };
-                self.tell(peer, workspace, body);
             }
         }
     }
 
-    fn tell(&mut self, peer: PeerId, workspace: WorkspaceId, body: Vec<u8>) {
-        self.news.listener(peer, workspace).under_way = true;
-        let behaviour = self.swarm.behaviour_mut();
+    fn tell(&mut self, peer: PeerId, workspace: WorkspaceId, body: Arc<[u8]>) {
+        let (behaviour, bytes) = (self.swarm.behaviour_mut(), body.len());
         let id = match self.news.on_feed.contains(&peer) {
             true => Told::Feed(behaviour.feed.send(peer, body)),
-            false => Told::Request(behaviour.requests.send_request(&peer, body.into())),
+            false => Told::Request(behaviour.requests.send_request(&peer, body.to_vec().into())),
         };
-        self.news.sent.insert(id, (peer, workspace));
+        self.news.told(id, peer, workspace, bytes);
     }
 
     /// A member has answered what it was told.
     pub(super) fn on_heard(&mut self, id: Told, answer: &[u8]) {
         let lacks = Response::decode(answer) == Ok(Response::Heard { new: true });
-        if let Some((peer, workspace, Some(missed))) = self.news.answered(id, lacks) {
+        let Some((peer, workspace, listener)) = self.news.ended(id) else { return };
+        listener.told_again = false;
+        listener.lacks = if lacks { GIVEN_OPS } else { listener.lacks.saturating_sub(1) };
+        if let Some(missed) = listener.missed.take() {
             self.tell_missed(peer, workspace, missed.ops);
         }
     }
 
-    /// A member did not hear what it was told; where it is connected and did not answer in time, it is told again.
-    pub(super) fn on_unheard(&mut self, id: Told, late: bool) {
-        if let Some((peer, workspace, missed)) = self.news.answered(id, false)
-            && (late || missed.is_some())
-        {
+    /// A member did not hear what it was told: where it is connected still, it is told of it again, once.
+    pub(super) fn on_unheard(&mut self, id: Told) {
+        let Some((peer, workspace, listener)) = self.news.ended(id) else { return };
+        if listener.unanswered > 0 {
+            return;
+        }
+        let missed = listener.missed.take().is_some();
+        if !std::mem::replace(&mut listener.told_again, true) || missed {
             self.tell_missed(peer, workspace, Vec::new());
         }
     }
 
     fn tell_missed(&mut self, peer: PeerId, workspace: WorkspaceId, ops: Vec<Arc<[u8]>>) {
         if let Some(heads) = self.mailbox.heads(&workspace).filter(|_| self.swarm.is_connected(&peer)) {
-            self.tell(peer, workspace, Request::News { workspace, heads, ops }.encode());
+            self.tell(peer, workspace, Request::News { workspace, heads, ops }.encode().into());
         }
     }
 }

@@ -10,7 +10,6 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::driver::{Driver, now_ms};
 use crate::mailbox::Woken;
-use crate::names::peer_of;
 
 /// Workspaces that are read at one time.
 const MAX_AT_ONCE: usize = 2;
@@ -58,14 +57,12 @@ impl Driver {
         self.lines.release(workspace);
     }
 
-    /// Puts workspaces out of memory that nobody uses, at a moment when nobody waits for an answer.
+    /// Puts workspaces out of memory in which nothing happens, at a moment when nobody waits for an answer.
     pub(super) fn rest(&mut self) {
         let seconds = u64::from(self.config.mailbox.in_memory_seconds);
         if seconds == 0 || self.lines.len() > 0 {
             return;
         }
-        let swarm = &self.swarm;
-        let before = now_ms().saturating_sub(seconds * 1000);
-        self.mailbox.rest(before, |device| swarm.is_connected(&peer_of(device)));
+        self.mailbox.rest(now_ms().saturating_sub(seconds * 1000));
     }
 }

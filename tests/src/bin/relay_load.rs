@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use omniscope_tests::load::{Figures, Setup, measure, relay_for_load};
+use omniscope_tests::load::{Figures, Sample, Setup, measure, relay_for_load};
 use omniscope_tests::relay::Relay;
 
 struct Options {
@@ -73,8 +73,13 @@ fn confine(pid: u32, mib: u64) -> Result<PathBuf> {
     Ok(group)
 }
 
-/// The figures, and how long the relay takes to start again with what it has then.
-async fn one(options: &Options, setup: &Setup) -> Result<(Figures, Duration)> {
+/// How long a relay takes to start again with what it has, and its memory then.
+struct Again {
+    took: Duration,
+    resident_kib: u64,
+}
+
+async fn one(options: &Options, setup: &Setup) -> Result<(Figures, Again)> {
     let place = tempfile::tempdir()?;
     let folder = place.path().join("relay");
     let (relay, at) = relay_for_load(&folder, options.listen, 1).context("build the relay first")?;
@@ -86,22 +91,22 @@ async fn one(options: &Options, setup: &Setup) -> Result<(Figures, Duration)> {
     }
     let begun = Instant::now();
     let again = Relay::start_at(&folder, options.listen, &[]).context("it started before")?;
-    let start = begun.elapsed();
+    let start = Again { took: begun.elapsed(), resident_kib: Sample::of(again.id()).resident_kib };
     again.stop();
     Ok((figures, start))
 }
 
 const HEAD: &str = "| peers | workspaces | ops there | ops/s | stored/s | forwarded/s | receipt p50 / p99 ms | arrival p50 / p99 ms \
                     | lost | refused, cut off | memory: empty, idle, half-way, end MiB | cores: idle, busy, the members' | per idle peer \
-                    | CPU per op µs | start ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
+                    | CPU per op µs | start ms, MiB then |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
-fn row(setup: &Setup, (f, start): &(Figures, Duration)) -> String {
+fn row(setup: &Setup, (f, again): &(Figures, Again)) -> String {
     let ms = |d: Duration| d.as_secs_f64() * 1000.0;
     let mib = f.memory_kib.map(|kib| format!("{:.0}", kib as f64 / 1024.0)).join(", ");
     let peers = f.peers as f64;
     format!(
         "| {} | {} | {} | {} | {:.0} | {:.0} | {:.1} / {:.1} | {:.1} / {:.1} | {} | {}, {} | {mib} | {:.3}, {:.2}, {:.2} | {:.0} KiB, {:.0} µs/s \
-         | {:.0} | {:.0} |",
+         | {:.0} | {:.0}, {:.0} |",
         f.peers,
         setup.workspaces,
         setup.stored * setup.workspaces,
@@ -121,7 +126,8 @@ fn row(setup: &Setup, (f, start): &(Figures, Duration)) -> String {
         (f.memory_kib[1].saturating_sub(f.memory_kib[0])) as f64 / peers,
         f.cores[0] * 1e6 / peers,
         (f.cores[1] - f.cores[0]).max(0.0) * 1e6 / f.stored_per_second.max(1.0),
-        ms(*start),
+        ms(again.took),
+        again.resident_kib as f64 / 1024.0,
     )
 }
 

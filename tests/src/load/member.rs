@@ -80,6 +80,8 @@ pub struct Member {
     /// The relay said meanwhile that there is more.
     again: bool,
     answered: Option<(OutboundRequestId, Option<Response>)>,
+    /// So many more news it does not hear.
+    pub deaf: usize,
     /// Requests that the relay refused or did not answer.
     pub refused: u64,
     /// How often the connection was lost.
@@ -143,6 +145,7 @@ impl Member {
             sync: None,
             again: false,
             answered: None,
+            deaf: 0,
             refused: 0,
             lost: 0,
         };
@@ -215,6 +218,22 @@ impl Member {
                 other => panic!("a member is served, found {other:?}"),
             }
         }
+    }
+
+    /// Listens until it knows an op.
+    pub async fn hear_of(&mut self, op: &OpId) {
+        let heard = async {
+            while !self.known.contains(op) {
+                self.listen().await;
+            }
+        };
+        timeout(PATIENCE, heard).await.expect("the relay tells of it");
+    }
+
+    /// Takes in the next thing that happens.
+    pub async fn listen(&mut self) {
+        let event = timeout(PATIENCE, self.swarm.select_next_some()).await.expect("something happens");
+        self.on_event(event);
     }
 
     /// Signs what it says next, upon all that it knows.
@@ -366,6 +385,10 @@ impl Member {
 
     /// Takes news in; what is to be answered.
     fn hear(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        if self.deaf > 0 {
+            self.deaf -= 1;
+            return None;
+        }
         let Ok(Request::News { heads, ops, .. }) = Request::decode(body) else { return None };
         let lacks = |member: &Self| heads.iter().any(|head| !member.known.contains(head));
         let new = lacks(self);
