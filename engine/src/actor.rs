@@ -47,6 +47,7 @@ use crate::api::ApiError;
 use crate::engine::Options;
 use crate::event::Event;
 use crate::net::{Net, NetEvent, Topic};
+use crate::step_history::{Edits, FoldOrder};
 use crate::store::{Batch, Store, StoreError, WorkspaceRow};
 use crate::workspace::{DocumentSink, Effects, Workspace};
 use joins::PendingJoin;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Push { document: u32, update: Vec<u8>, reply: oneshot::Sender<Result<u64, ApiError>> },
     Awareness { document: u32, state: Value, reply: oneshot::Sender<Result<(), ApiError>> },
     Close { document: u32 },
+    FoldOrder { workspace: String, reply: oneshot::Sender<Result<FoldOrder, ApiError>> },
+    Edits { workspace: WorkspaceId, ops: Vec<OpId>, reply: oneshot::Sender<Result<Edits, ApiError>> },
     Stop { reply: oneshot::Sender<()> },
 }
 
@@ -281,6 +284,12 @@ impl Actor {
                 let _ = reply.send(self.set_awareness(document, &state));
             }
             Command::Close { document } => self.close_document(document),
+            Command::FoldOrder { workspace, reply } => {
+                let _ = reply.send(self.fold_order(&workspace));
+            }
+            Command::Edits { workspace, ops, reply } => {
+                let _ = reply.send(self.edits(&workspace, &ops));
+            }
             Command::Stop { .. } => unreachable!("the loop takes it"),
         }
     }

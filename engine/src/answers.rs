@@ -1,77 +1,52 @@
-//! The shapes of verbs' answers that windows show as they are.
+//! The shapes of verbs' answers: what windows and programs read.
 //!
-//! `docs/api.md` says what each verb answers. Deliberately absent: answers that are put together where they are given,
-//! as plain JSON, and the types of events (`event`).
+//! `docs/api.md` says what each verb answers, and the window's types are generated from these. Deliberately absent: answers
+//! that no window reads, which are put together where they are given, and the types of events (`event`).
+
+mod history;
+mod network;
+mod people;
+mod pipelines;
+mod workspaces;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::event::Person;
+pub use history::{
+    Author, Comparison, Did, DiffAuthor, EntryDetails, History, HistoryEntry, NamedVersion, Restored, Version, Versions,
+};
+pub(crate) use history::{DEFAULT_ENTRIES, MAX_ENTRIES, PAUSE_MS};
+pub use network::{
+    Compacted, Connected, NetworkStatus, RelayRemoved, RelayTest, Storage, StoredWorkspace, UsedRelay, WorkspaceRelay,
+    WorkspaceRelays,
+};
+pub use people::{
+    Approved, Declined, Device, DeviceOffer, Devices, Inspected, Invite, Inviter, Invites, JoinRequest, JoinRequests,
+    MadeLink, Member, Members, Profile, RecoveryKey,
+};
+pub use pipelines::{Exported, Findings, Imported};
+pub use workspaces::{Details, Joining, MAX_UNREAD, Made, Statistics, Status, Summary, SyncReport, Workspaces};
 
-/// Edits of others that were not looked at yet are counted up to here; what is said as this many may be more.
-pub const MAX_UNREAD: usize = 1000;
+use crate::api::ApiError;
 
-/// Where this device stands in a workspace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It waits to be let in, or for the first of the history.
-    Pending,
-    /// The document can be read, its history is coming in.
-    Arriving,
-    /// It takes part, as far as its role goes.
-    Member,
-    /// It takes part no more.
-    Removed,
-    /// Nobody can change the workspace any more.
-    Closed,
-}
-
-/// What a join waits for.
+/// Why something is not so, or not so yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "types", derive(ts_rs::TS))]
-pub struct Waits {
+pub struct Reason {
     /// Stable, lower-case, words joined by underscores.
     pub code: String,
     /// The same in words.
     pub message: String,
 }
 
-/// One workspace in the list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "types", derive(ts_rs::TS))]
-pub struct Summary {
-    /// Its id.
-    pub workspace: String,
-    /// Its name; the one in the link while it waits.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// This device's role.
-    #[cfg_attr(feature = "types", ts(type = "\"owner\" | \"editor\" | \"viewer\" | \"none\""))]
-    pub role: &'static str,
-    /// The senior owner; who made the link while it waits.
-    pub owner: Option<Person>,
-    /// When it was founded, as RFC 3339 in UTC; `None` while it waits.
-    pub created: Option<String>,
-    /// When the last edit came in here, as RFC 3339 in UTC; `None` while it waits.
-    pub updated: Option<String>,
-    /// How many persons are members.
-    pub members: usize,
-    /// How many devices of members are here now, this one included.
-    pub online: usize,
-    /// Where this device stands.
-    pub status: Status,
-    /// Ops of this device that no other member is known to have.
-    pub unsent: usize,
-    /// Whether everything is on this computer's disk.
-    pub saved: bool,
-    /// Edits of others since a window here showed it last, at most `MAX_UNREAD`.
-    pub unread: usize,
-    /// Bytes of its log on this computer.
-    pub bytes: u64,
-    /// The version of a newer OmniScope by which it was edited: it can be read only here.
-    pub newer_version: Option<u8>,
-    /// What a join waits for.
-    pub waits: Option<Waits>,
+impl Reason {
+    pub(crate) fn new(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned() }
+    }
+}
+
+/// An answer as JSON, in the shape that verbs return.
+#[allow(clippy::unnecessary_wraps, reason = "the last word of most verbs, which may fail before")]
+pub(crate) fn answer(shape: impl Serialize) -> Result<Value, ApiError> {
+    Ok(serde_json::to_value(shape).expect("answers are structs of strings, numbers and lists"))
 }

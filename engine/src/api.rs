@@ -43,6 +43,7 @@ pub const VERBS: &[&str] = &[
     "device.list",
     "device.remove",
     "version.create",
+    "version.rename",
     "version.list",
     "version.show",
     "version.restore",

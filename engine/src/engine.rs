@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use libp2p::Multiaddr;
-use omniscope_protocol::identity::DeviceKey;
+use omniscope_protocol::identity::{DeviceKey, OpId, WorkspaceId};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -18,12 +18,13 @@ use crate::event::{Event, MAX_EVENTS_BEHIND};
 use crate::net::probe::Prober;
 use crate::net::{Net, NetConfig};
 use crate::relay_test;
+use crate::step_history::{self, Edits, FoldOrder};
 use crate::store::Store;
 use crate::workspace::DocumentSink;
 
 /// Calls that may wait for the actor.
 const MAX_COMMANDS: usize = 1024;
-const STACK_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const STACK_BYTES: usize = 8 * 1024 * 1024;
 /// How often a wait looks again by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -58,6 +59,8 @@ pub struct Engine {
     device: String,
     /// None without a network.
     prober: Option<Prober>,
+    /// Held by whoever has a log folded for one step.
+    step_history: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Engine {
@@ -96,7 +99,14 @@ impl Engine {
             .spawn(move || run(store, key, options, net, queue, sender, ready))
             .map_err(|e| ApiError::new("engine_failed", e.to_string()))?;
         opened.await.map_err(|_| ApiError::new("engine_failed", "the engine stopped while it opened"))??;
-        Ok(Self { commands, events, unheard: Arc::new(Mutex::new(Some(unheard))), device, prober })
+        Ok(Self {
+            commands,
+            events,
+            unheard: Arc::new(Mutex::new(Some(unheard))),
+            device,
+            prober,
+            step_history: Arc::default(),
+        })
     }
 
     /// The device's id in hex.
@@ -125,6 +135,10 @@ impl Engine {
         match (method, wait) {
             ("join" | "device.accept" | "recovery.use", Some(wait)) => self.join_and_wait(method, params, wait).await,
             ("workspace.sync", Some(wait)) => self.sync_and_wait(params, wait).await,
+            ("history.list", _) if params.get("node").is_some_and(|node| !node.is_null()) => {
+                let _one_at_a_time = self.step_history.lock().await;
+                step_history::list(self, params).await
+            }
             ("relay.test", _) => self.test_relay(params).await,
             _ => self.ask(method, params).await,
         }
@@ -133,6 +147,20 @@ impl Engine {
     async fn ask(&self, method: &str, params: Value) -> Result<Value, ApiError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Call { method: method.to_owned(), params, reply }).await?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// What `step_history` folds: the edits that count, in order, and how many ops there are.
+    pub(crate) async fn fold_order(&self, workspace: String) -> Result<FoldOrder, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::FoldOrder { workspace, reply }).await?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Some of them, opened, and who made them.
+    pub(crate) async fn edits(&self, workspace: WorkspaceId, ops: Vec<OpId>) -> Result<Edits, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Edits { workspace, ops, reply }).await?;
         answer.await.map_err(|_| stopped())?
     }
 

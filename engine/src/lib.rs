@@ -15,6 +15,7 @@ pub mod net;
 pub mod pipeline;
 mod relay_test;
 pub mod rpc;
+mod step_history;
 pub mod store;
 mod workspace;
 

@@ -5,8 +5,9 @@
 use libp2p::Multiaddr;
 use omniscope_protocol::wire::{MAX_TOKEN_BYTES, Refusal};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::answers::{Reason, RelayTest, answer};
 use crate::api::{ApiError, params};
 use crate::net::device_at;
 use crate::net::probe::{Finding, Probed, Prober, may_be_relay};
@@ -35,12 +36,8 @@ pub(crate) async fn test(prober: &Prober, given: Value) -> Result<Value, ApiErro
     let probed = prober.probe(address, token).await;
     let Probed { finding, latency_ms } = probed.map_err(|e| ApiError::new("network_failed", e.to_string()))?;
     let reached = !matches!(finding, Finding::NotReached | Finding::OtherPeer | Finding::Busy);
-    Ok(json!({
-        "reached": reached,
-        "latency_ms": latency_ms,
-        "peer": peer.filter(|_| reached),
-        "problem": problem(finding, with_token).map(|(code, message)| json!({"code": code, "message": message})),
-    }))
+    let problem = problem(finding, with_token).map(|(code, message)| Reason::new(code, message));
+    answer(RelayTest { reached, latency_ms, peer: peer.filter(|_| reached), problem })
 }
 
 /// The registration token of a relay without what surrounds it; `None` where there is none.

@@ -35,6 +35,8 @@ pub use authoring::{LocalSession, Saying};
 pub use exchange::{Missing, Shared};
 #[cfg(feature = "document")]
 pub use kept::Unusable;
+#[cfg(feature = "document")]
+pub use opening::read_version;
 
 use crate::causal::Node;
 use crate::identity::{DeviceId, OpId, WorkspaceId};
@@ -130,7 +132,9 @@ pub struct Version {
     pub id: OpId,
     /// Its name.
     pub name: String,
-    /// Who named it.
+    /// The version of another op whose name this is from then on; none in what `Replica::versions` gives.
+    pub renames: Option<OpId>,
+    /// Who named it first.
     pub author: DeviceId,
     /// When, by the author's clock, in Unix milliseconds.
     pub time_ms: u64,
@@ -500,10 +504,28 @@ impl Replica {
         &self.invites
     }
 
-    /// The versions named by members who could edit, oldest first as they came in here.
-    pub fn versions(&self) -> impl Iterator<Item = &Version> + '_ {
-        let counts = |n: Node, v: &Version| self.judge.role_at(&v.author.0, n) >= Role::Editor;
-        self.versions.iter().filter(move |(n, v)| counts(*n, v)).map(|(_, v)| v)
+    /// The versions named by members who could edit, oldest first as they came in here, each under the name that such
+    /// a member gave it last (Rule R49).
+    pub fn versions(&self) -> Vec<Version> {
+        let mut versions = Vec::new();
+        let mut names: BTreeMap<OpId, ((u32, OpId), &str)> = BTreeMap::new();
+        for (node, version) in &self.versions {
+            if self.judge.role_at(&version.author.0, *node) < Role::Editor {
+                continue;
+            }
+            let Some(renamed) = version.renames else {
+                versions.push(version.clone());
+                continue;
+            };
+            let given = ((self.judge.causal().depth(*node), version.id), version.name.as_str());
+            names.entry(renamed).and_modify(|known| *known = given.max(*known)).or_insert(given);
+        }
+        for version in &mut versions {
+            if let Some((_, name)) = names.get(&version.id) {
+                version.name = (*name).to_owned();
+            }
+        }
+        versions
     }
 
     /// Whether an op is known to have lost a fork, or to have seen one that did.

@@ -3,7 +3,7 @@
 use omniscope_engine::event::Event;
 use omniscope_engine::pipeline::SAMPLE_RNASEQ;
 use omniscope_tests::peers::{Peer, converged};
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn workspace_of(ana: &Peer) -> String {
     let made = ana.call("workspace.create", json!({"name": "RNA-seq"})).await;
@@ -108,6 +108,58 @@ async fn a_version_is_restored_as_a_new_edit_and_everything_survives_a_restart()
     let statistics = ana.call("workspace.show", json!({"workspace": ws})).await["statistics"].clone();
     assert_eq!((statistics["members"].as_u64(), statistics["online"].as_u64()), (Some(1), Some(1)), "{statistics}");
     assert!(statistics["edits_today"].as_u64().unwrap() > 3, "{statistics}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_is_renamed_by_another_editor_stays_one_version_of_the_same_state() {
+    let (ana, ben) = (Peer::start("Ana").await, Peer::start("Ben").await);
+    let ws = workspace_of(&ana).await;
+    ana.invite(&ws, &ben, "editor").await;
+    let saved = ana.call("version.create", json!({"workspace": ws, "name": "Version of today"})).await;
+    let first = ana.state(&ws).await;
+    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "later"})).await;
+    converged(&[&ana, &ben], &ws).await;
+    let named = json!({"workspace": ws, "version": "Version of today", "name": "As submitted"});
+    let renamed = ben.call("version.rename", named).await;
+    assert_eq!(renamed, json!({"version": saved["version"], "name": "As submitted"}));
+    let name = async |p: &Peer| p.call("version.list", json!({"workspace": ws})).await["versions"][0]["name"].take();
+    for peer in [&ana, &ben] {
+        peer.until("the name is there", async |p| name(p).await == "As submitted").await;
+        let versions = peer.call("version.list", json!({"workspace": ws})).await["versions"].take();
+        assert_eq!(versions.as_array().unwrap().len(), 1, "{versions}");
+        assert_eq!((&versions[0]["name"], &versions[0]["author"]["name"]), (&json!("As submitted"), &json!("Ana")));
+        let history = peer.call("history.list", json!({"workspace": ws})).await["entries"].take();
+        let told =
+            |kind: &str| history.as_array().unwrap().iter().find(|entry| entry["kind"] == kind).cloned().unwrap();
+        assert_eq!(told("version")["details"], renamed, "the line of the version has its name of today");
+        assert_eq!(told("renamed")["authors"][0]["name"], "Ben");
+    }
+    ana.call("version.restore", json!({"workspace": ws, "version": "As submitted"})).await;
+    assert_eq!(ana.state(&ws).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_the_long_history_of_one_step_holds_up_nobody() {
+    let ana = Peer::start("Ana").await;
+    let ws = workspace_of(&ana).await;
+    let node = ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "0"})).await["node"].take();
+    for n in 0..=300 {
+        // Signs what was gathered, so that each label is an edit of its own.
+        ana.call("history.list", json!({"workspace": ws, "limit": 1})).await;
+        ana.call("node.set", json!({"workspace": ws, "node": node, "label": n.to_string()})).await;
+    }
+    let order = std::sync::Mutex::new(Vec::new());
+    let asked = async |what: &'static str, params: Value| {
+        let answer = ana.call(what, params).await;
+        order.lock().unwrap().push(what);
+        answer
+    };
+    let (history, _) =
+        tokio::join!(asked("history.list", json!({"workspace": ws, "node": node})), asked("profile.show", json!({})),);
+    assert_eq!(*order.lock().unwrap(), ["profile.show", "history.list"], "the second question is answered first");
+    let entries = history["entries"].as_array().unwrap();
+    assert_eq!((entries.len(), &entries[0]["authors"][0]["edits"]), (2, &json!(300)), "{history}");
+    assert_eq!(entries[0]["details"]["fields"][0]["after"], "300");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,9 +51,11 @@ async fn what_changed_while_away_is_told_and_an_old_state_comes_back() {
     ana.until("a version", "document.body.innerText.includes('saved')").await;
     // A notice is on its way to its place at first, and a pointer would miss it.
     let name_it = "(document.querySelector('[data-sonner-toast] [data-action]')?.click(), \
-        document.querySelector('[data-testid=\"version-name\"]') !== null)";
+        document.querySelector('[data-testid=\"version-rename-name\"]') !== null)";
     ana.until("a field for the name", name_it).await;
-    ana.fill(&id("version-name"), "Before cutting\u{E007}").await;
+    ana.fill(&id("version-rename-name"), "Before cutting\u{E007}").await;
+    ana.until("the dialog is gone", "document.querySelector('[role=dialog]') === null").await;
+    ana.click(&id("versions-open")).await;
     let versions = "[...document.querySelectorAll('[data-kind=version] .timeline__what')].map((v) => v.innerText)";
     ana.until("the version has its name", &format!("{versions}.join() === 'Before cutting'")).await;
     ana.press(&['\u{E00C}']).await;

@@ -480,7 +480,7 @@ impl World {
         };
         let read = |n: usize| -> BTreeSet<OpId> {
             let replica = &self.peers[n].replica;
-            replica.fold_order().into_iter().chain(replica.versions().map(|version| version.id)).collect()
+            replica.fold_order().into_iter().chain(replica.versions().into_iter().map(|version| version.id)).collect()
         };
         // Who lacks a key then sees less, until somebody may share it.
         let sees_all = |n: &usize| self.peers[*n].replica.shut_keys().is_empty();

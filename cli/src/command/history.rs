@@ -59,6 +59,7 @@ fn what(entry: &Value) -> String {
             }
         }
         "version" => format!("named the version \"{}\"", word(&details["name"])),
+        "renamed" => format!("renamed a version to \"{}\"", word(&details["name"])),
         "role" => format!("made {subject} {role}"),
         "joined" => format!("let {subject} in"),
         "invited" => format!("made a link for the role {role}"),

@@ -13,6 +13,14 @@ use crate::output::{json as print_json, line, short, table, word};
 pub(crate) enum Verb {
     /// Name the present state.
     Create { workspace: String, name: String },
+    /// Give a version another name.
+    Rename {
+        workspace: String,
+        /// Its id, a prefix of it, or its name.
+        #[arg(value_name = "VERSION")]
+        wanted: String,
+        name: String,
+    },
     /// List the named versions.
     List { workspace: String },
     /// Print a version: its document and what changed since.
@@ -36,6 +44,10 @@ pub(crate) async fn run(context: &Context, verb: Verb) -> Result<ExitCode, Failu
         Verb::Create { workspace, name } => {
             let params = json!({"workspace": workspace, "name": name});
             context.show("version.create", params, |v| line(&word(&v["version"]))).await
+        }
+        Verb::Rename { workspace, wanted, name } => {
+            let params = json!({"workspace": workspace, "version": wanted, "name": name});
+            context.show("version.rename", params, |v| line(&word(&v["version"]))).await
         }
         Verb::List { workspace } => {
             let human = |answer: &Value| {

@@ -11,11 +11,12 @@ use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Body;
 use omniscope_protocol::wire::{Refusal, Request, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::network::Sent;
 use super::ways::relays_in;
 use super::{Actor, store_error, unix_ms};
+use crate::answers::{Joining, answer};
 use crate::api::{ApiError, millis};
 use crate::event::Event;
 use crate::net::NetCommand;
@@ -140,7 +141,7 @@ impl Actor {
                 return Err(ApiError::new("already_member", message));
             }
             let role = role_name(room.space.replica.role(&self.me));
-            return Ok(json!({"workspace": id.to_string(), "role": role, "status": "member", "already": true}));
+            return answer(Joining::done(&id, role, true));
         }
         if millis(link.expires) <= unix_ms() {
             let message = "this link has expired, by this computer's clock. Make a new one, or set the clock";
@@ -161,7 +162,7 @@ impl Actor {
             self.begin_device(link);
             self.tell(Event::WorkspacesChanged {});
         }
-        Ok(json!({"workspace": id.to_string(), "status": "pending"}))
+        answer(Joining::waits(&id, None, None))
     }
 
     pub(super) fn begin_device(&mut self, link: DeviceLink) {

@@ -12,11 +12,12 @@ use omniscope_protocol::op::{Op, Seal};
 use omniscope_protocol::replica::JoinAnswer;
 use omniscope_protocol::sealing::EpochKey;
 use omniscope_protocol::wire::{Deposit, Refusal, Request, Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::network::Sent;
 use super::ways::relays_in;
 use super::{Actor, now_ms, store_error, unix_ms};
+use crate::answers::{Joining, answer};
 use crate::api::{ApiError, millis};
 use crate::event::Event;
 use crate::net::NetCommand;
@@ -94,7 +95,7 @@ impl Actor {
         {
             let role = role_name(room.space.replica.role(&self.me));
             self.know_from(&link);
-            return Ok(json!({"workspace": id.to_string(), "role": role, "status": "member", "already": true}));
+            return answer(Joining::done(&id, role, true));
         }
         if link.invite.bound_to.is_some_and(|d| d != self.me) {
             return Err(ApiError::new("link_other_device", "this link was made for another device"));
@@ -120,7 +121,7 @@ impl Actor {
             self.begin_join(link);
             self.tell(Event::WorkspacesChanged {});
         }
-        Ok(json!({"workspace": id.to_string(), "role": role, "status": "pending", "code": code, "message": message}))
+        answer(Joining::waits(&id, Some(role), Some((code, message))))
     }
 
     fn begin_join(&mut self, link: Link) {

@@ -4,11 +4,11 @@
 
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, WorkspaceId};
-use omniscope_protocol::wire::Refusal;
 use serde_json::{Map, Value, json};
 
 use super::Actor;
 use super::mail::Post;
+use crate::answers::WorkspaceRelay;
 use crate::api::ApiError;
 use crate::net::device_at;
 use crate::store::{Batch, Write};
@@ -102,7 +102,7 @@ impl Actor {
     }
 
     /// The relays of a workspace, with how it stands there.
-    pub(super) fn mailboxes_json(&self, id: &WorkspaceId) -> Value {
+    pub(super) fn shown_mailboxes(&self, id: &WorkspaceId) -> Vec<WorkspaceRelay> {
         let mut all: Vec<&Multiaddr> = self.mailboxes_of(id).collect();
         all.extend(
             self.options
@@ -122,14 +122,14 @@ impl Actor {
                 (_, Some(Post { refused: Some(_), .. })) => "refused",
                 _ => "up",
             };
-            json!({
-                "addr": addr.to_string(),
-                "state": state,
-                "code": post.and_then(|post| post.refused).map(Refusal::code),
-                "behind": relay.and_then(|relay| lacks(&relay)),
-            })
+            WorkspaceRelay {
+                addr: addr.to_string(),
+                state,
+                code: post.and_then(|post| post.refused).map(|refusal| refusal.code().to_owned()),
+                behind: relay.and_then(|relay| lacks(&relay)),
+            }
         };
-        json!({"relays": all.iter().map(row).collect::<Vec<_>>()})
+        all.iter().map(row).collect()
     }
 
     /// Adds a relay to a workspace, for all of its members; in place of another address of the same relay.

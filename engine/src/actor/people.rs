@@ -13,8 +13,9 @@ use omniscope_protocol::wire::{MAX_PRESENCE_BYTES, NoteContent};
 use serde_json::{Value, json};
 
 use super::{Actor, store_error};
+use crate::answers::{Profile, answer};
 use crate::api::ApiError;
-use crate::event::{Event, Shown};
+use crate::event::{Event, Person, Shown};
 use crate::net::Verdict;
 use crate::store::{Batch, Store, Write};
 use crate::workspace::{DocumentMessage, nameless};
@@ -123,14 +124,14 @@ pub(super) fn load_profile(store: &Store, me: &DeviceId) -> (String, String) {
 
 impl Actor {
     /// This device's profile. The name is empty until one was chosen; others see a name made from the device's id.
-    pub(super) fn profile_json(&self) -> Value {
+    pub(super) fn shown_profile(&self) -> Profile {
         let chosen = self.store.setting("name").ok().flatten().is_some();
-        json!({
-            "device": self.me.to_string(),
-            "name": if chosen { self.profile.0.as_str() } else { "" },
-            "color": crate::workspace::wished_color(&self.profile.1, &self.me),
-            "fingerprint": fingerprint(&self.me),
-        })
+        let person = Person {
+            device: self.me.to_string(),
+            name: if chosen { self.profile.0.clone() } else { String::new() },
+            color: crate::workspace::wished_color(&self.profile.1, &self.me),
+        };
+        Profile { person, fingerprint: fingerprint(&self.me) }
     }
 
     pub(super) fn set_profile(&mut self, name: Option<String>, color: Option<String>) -> Result<Value, ApiError> {
@@ -154,7 +155,7 @@ impl Actor {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.say_profile(&id);
         }
-        Ok(self.profile_json())
+        answer(self.shown_profile())
     }
 
     /// Tells a workspace this device's name, if it says something else and there is a key to seal it under.

@@ -15,11 +15,12 @@ use omniscope_protocol::recovery::{KEY_COLOR, Recovery};
 use omniscope_protocol::replica::{LocalSession, Saying};
 use omniscope_protocol::wire::Request;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::network::Sent;
 use super::ways::relays_in;
 use super::{Actor, now_ms, random};
+use crate::answers::{Joining, RecoveryKey, answer};
 use crate::api::{ApiError, params};
 use crate::net::NetCommand;
 use crate::workspace::role_name;
@@ -86,7 +87,7 @@ impl Actor {
         if let Err(error) = self.introduce(id, &recovery.key()) {
             tracing::warn!(%error, "the recovery key could not say what it is");
         }
-        Ok(json!({"recovery": recovery.to_text().to_string(), "device": key.to_string()}))
+        answer(RecoveryKey { recovery: recovery.to_text().to_string(), device: key.to_string() })
     }
 
     /// The key says what it is, so that all members see it in their lists as what it is.
@@ -107,7 +108,7 @@ impl Actor {
         let id = recovery.workspace;
         let role = self.rooms.get(&id).map_or(Role::None, |room| room.space.replica.role(&self.me));
         if role == Role::Owner {
-            return Ok(json!({"workspace": id.to_string(), "role": role_name(role), "status": "member"}));
+            return answer(Joining::done(&id, role_name(role), false));
         }
         if self.recoveries.len() >= MAX_RECOVERIES {
             return Err(ApiError::new("too_many_joins", format!("at most {MAX_RECOVERIES} can be under way")));
@@ -124,7 +125,7 @@ impl Actor {
                 self.command(NetCommand::Know { device, addrs: vec![addr] });
             }
         }
-        Ok(json!({"workspace": id.to_string(), "role": "owner", "status": "pending"}))
+        answer(Joining::waits(&id, Some("owner"), None))
     }
 
     /// What makes this device an owner, while that is under way.

@@ -10,9 +10,10 @@ use omniscope_protocol::op::Body;
 use omniscope_protocol::replica::AuthorError;
 use omniscope_protocol::wire::{MAX_ASKED, Refusal};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Actor, store_error, unix_ms};
+use crate::answers::{Approved, Declined, JoinRequest, JoinRequests, answer};
 use crate::api::{ApiError, millis, rfc3339};
 use crate::event::Event;
 use crate::store::{Batch, Write};
@@ -120,15 +121,11 @@ impl Actor {
         let all = self.asked();
         let waiting = all.iter().filter(|a| a.workspace == workspace && !a.declined);
         let row = |asked: &Asked| {
-            json!({
-                "invite": asked.invite,
-                "device": asked.device,
-                "name": asked.name,
-                "role": self.role_asked(asked).map(role_name),
-                "at": rfc3339(asked.at),
-            })
+            let role = role_name(self.role_asked(asked)?);
+            let Asked { invite, device, name, at, .. } = asked.clone();
+            Some(JoinRequest { invite, device, name, role, at: rfc3339(at) })
         };
-        Ok(json!({"requests": waiting.map(row).collect::<Vec<_>>()}))
+        answer(JoinRequests { requests: waiting.filter_map(row).collect() })
     }
 
     /// The one request of a device, by the beginning of its id, with the others.
@@ -163,7 +160,7 @@ impl Actor {
         self.flush(id, u64::MAX);
         self.say(id, Body::SetRole { subject: device, role, cap })?;
         self.keep_asked(&self.asked())?;
-        Ok(json!({"device": device.to_string(), "role": role_name(role)}))
+        answer(Approved { device: device.to_string(), role: role_name(role) })
     }
 
     /// The verb: has a device told that it is not let in. Other owners may still do so.
@@ -175,6 +172,6 @@ impl Actor {
         }
         self.keep_asked(&all)?;
         self.tell_declined(id);
-        Ok(json!({"device": device}))
+        answer(Declined { device })
     }
 }

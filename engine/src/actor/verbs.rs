@@ -25,6 +25,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Actor, random};
+use crate::answers::answer;
 use crate::api::{ApiError, VERBS, params};
 use crate::pipeline;
 use crate::workspace::Workspace;
@@ -50,7 +51,7 @@ impl Actor {
             return Err(ApiError::new("unknown_method", format!("there is no verb {method}")));
         }
         match method.split_once('.').map_or((method, ""), |(topic, verb)| (topic, verb)) {
-            ("profile", "show") => Ok(self.profile_json()),
+            ("profile", "show") => answer(self.shown_profile()),
             ("profile", "set") => {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]

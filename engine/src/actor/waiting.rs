@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Actor;
 use super::joins::first_reason;
-use crate::answers::{Status, Summary, Waits};
+use crate::answers::{Reason, Status, Summary};
 use crate::api::ApiError;
 use crate::event::{Event, Person};
 use crate::workspace::role_name;
@@ -51,7 +51,7 @@ impl Actor {
         for (id, name, role, inviter, inviter_name, first) in invited.chain(devices) {
             let heard = self.waiting.get(&id).map(|(code, message)| (code.as_str(), message.as_str()));
             let (code, message) = heard.unwrap_or(first);
-            let waits = Some(Waits { code: code.to_owned(), message: message.to_owned() });
+            let waits = Some(Reason::new(code, message));
             let workspace = id.to_string();
             if let Some(row) = list.iter_mut().find(|row| row.workspace == workspace) {
                 row.waits = waits;

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use omniscope_protocol::identity::DeviceId;
-use serde_json::{Value, json};
 
 use super::Actor;
+use crate::answers::UsedRelay;
 use crate::net::{MAX_RELAYS, NetCommand, device_at};
 use crate::store::{Batch, Store, Write};
 
@@ -92,15 +92,15 @@ impl Actor {
     }
 
     /// The relays in use as the status shows them.
-    pub(super) fn relays_json(&self) -> Vec<Value> {
+    pub(super) fn shown_relays(&self) -> Vec<UsedRelay> {
         let relay = |addr: &Multiaddr| {
             let health = device_at(addr).and_then(|relay| self.relays_health.get(&relay));
-            json!({
-                "addr": addr.to_string(),
-                "state": if self.is_relay_up(addr) { "up" } else { "down" },
-                "latency_ms": health.and_then(|health| health.latency_ms),
-                "problem": health.and_then(|health| health.problem.as_deref()),
-            })
+            UsedRelay {
+                addr: addr.to_string(),
+                state: if self.is_relay_up(addr) { "up" } else { "down" },
+                latency_ms: health.and_then(|health| health.latency_ms),
+                problem: health.and_then(|health| health.problem.clone()),
+            }
         };
         self.relays().map(relay).collect()
     }

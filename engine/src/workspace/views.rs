@@ -9,6 +9,7 @@ use omniscope_protocol::replica::Version;
 use serde_json::{Value, json};
 
 use super::{Workspace, colors};
+use crate::answers;
 use crate::api::rfc3339;
 use crate::event::Person;
 
@@ -163,17 +164,19 @@ impl Workspace {
     }
 
     /// All named versions.
-    pub(crate) fn versions_json(&self) -> Vec<Value> {
-        let version = |v: &Version| {
-            let created = rfc3339(v.time_ms as i64);
-            json!({"version": v.id.to_string(), "name": v.name, "author": self.person_json(&v.author), "created": created})
+    pub(crate) fn shown_versions(&self) -> Vec<answers::Version> {
+        let shown = |version: Version| answers::Version {
+            version: version.id.to_string(),
+            name: version.name,
+            author: self.shown_person(&version.author),
+            created: rfc3339(version.time_ms as i64),
         };
-        self.replica.versions().map(version).collect()
+        self.replica.versions().into_iter().map(shown).collect()
     }
 
     /// The version with this id, id prefix or unique name.
     pub(crate) fn find_version(&self, wanted: &str) -> Option<(OpId, String)> {
-        let all: Vec<_> = self.replica.versions().collect();
+        let all = self.replica.versions();
         let by_id: Vec<_> = all.iter().filter(|v| wanted.len() >= 4 && v.id.to_string().starts_with(wanted)).collect();
         let by_name: Vec<_> = all.iter().filter(|v| v.name == wanted).collect();
         let found = if by_name.len() == 1 { by_name } else { by_id };

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
-use super::opening::write_profile;
+use super::opening::{write_profile, write_version};
 use super::{AuthorError, Output, Replica};
 use crate::causal::Node;
 use crate::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
@@ -42,6 +42,8 @@ pub enum Saying {
     Profile { name: String, color: String },
     /// A name for the state that the op has seen.
     Version { name: String },
+    /// Another name for a version, given by the op that named it first.
+    Rename { version: OpId, name: String },
     /// What everything before the op comes to; see `Replica::checkpoint`.
     Checkpoint { count: u64, ops: [u8; 32], roles: [u8; 32], document: Vec<u8> },
     /// What is not sealed.
@@ -63,7 +65,10 @@ impl Saying {
                 Body::Edit { adopts, part, update: seal(sealed_kind::EDIT, &update) }
             }
             Self::Profile { name, color } => Body::Profile(seal(sealed_kind::PROFILE, &write_profile(&name, &color))),
-            Self::Version { name } => Body::Version(seal(sealed_kind::VERSION, name.as_bytes())),
+            Self::Version { name } => Body::Version(seal(sealed_kind::VERSION, &write_version(&name, None))),
+            Self::Rename { version, name } => {
+                Body::Version(seal(sealed_kind::VERSION, &write_version(&name, Some(&version))))
+            }
             Self::Checkpoint { count, ops, roles, document } => {
                 Body::Checkpoint(Checkpoint { count, ops, roles, document: seal(sealed_kind::CHECKPOINT, &document) })
             }

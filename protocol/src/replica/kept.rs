@@ -16,7 +16,7 @@ use crate::kept::{Kept, RULES, WHAT};
 use crate::op::{Body, Op};
 
 kept!(Known { bytes, edit, sealed, time_ms, unread });
-kept!(Version { id, name, author, time_ms });
+kept!(Version { id, name, renames, author, time_ms });
 kept!(Profile { name, color, rank });
 
 /// Why kept state is of no use. Nothing is lost by it but time.

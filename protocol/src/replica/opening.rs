@@ -59,6 +59,24 @@ fn read_profile(text: &[u8]) -> Result<(String, String), CodecError> {
     Ok(profile)
 }
 
+/// The text of a version op: a name, and behind a zero byte the version that is to be called so from now on.
+pub(super) fn write_version(name: &str, renames: Option<&OpId>) -> Vec<u8> {
+    match renames {
+        None => name.as_bytes().to_vec(),
+        Some(version) => [name.as_bytes(), &[0], &version.0].concat(),
+    }
+}
+
+/// The name in the text of a version op, and the version that it is for if it is another one's; none if it is neither.
+pub fn read_version(text: &[u8]) -> Option<(&str, Option<OpId>)> {
+    let (name, renames) = match text.iter().position(|byte| *byte == 0) {
+        None => (text, None),
+        Some(end) => (&text[..end], Some(OpId(text[end + 1..].try_into().ok()?))),
+    };
+    let name = std::str::from_utf8(name).ok().filter(|name| name.len() <= MAX_NAME_BYTES)?;
+    Some((name, renames))
+}
+
 /// What a note's sealed text is bound to.
 fn note_place(workspace: &WorkspaceId, device: &DeviceId) -> Vec<u8> {
     [&workspace.0[..], &device.0, b"note"].concat()
@@ -193,9 +211,9 @@ impl Replica {
                 }
             }
             Body::Version(_) => {
-                let name = text.and_then(|t| std::str::from_utf8(t).ok()).filter(|n| n.len() <= MAX_NAME_BYTES);
-                if let Some(name) = name {
-                    let version = Version { id: op.id, name: name.to_owned(), author: op.author, time_ms: op.time_ms };
+                if let Some((name, renames)) = text.and_then(read_version) {
+                    let name = name.to_owned();
+                    let version = Version { id: op.id, name, renames, author: op.author, time_ms: op.time_ms };
                     self.versions.push((node, version));
                     out.push(Output::VersionNamed(op.id));
                 }

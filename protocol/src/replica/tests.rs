@@ -11,6 +11,7 @@ mod forks;
 mod groups;
 mod kept;
 mod keys;
+mod names;
 mod sessions;
 mod state;
 mod versions;

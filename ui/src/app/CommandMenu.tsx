@@ -11,7 +11,7 @@ import { text } from "../text";
 
 export interface MenuCommand { id: string; title: string; group: keyof typeof text.commands.groups; keys?: string; words?: string; icon?: ReactNode; run: () => void }
 
-const GROUPS = ["edit", "view", "workspace", "open"] as const;
+const GROUPS = ["edit", "add", "view", "workspace", "open"] as const;
 
 export function CommandMenu({ commands }: { commands: readonly MenuCommand[] }) {
   const mode = useCanvas((state) => state.commands);
@@ -36,7 +36,8 @@ function Menu({ commands, find, onClose }: { commands: readonly MenuCommand[]; f
   const [typed, setTyped] = useState("");
   const hits = search(nodes.values(), stickies.values(), typed, (id) => notesOf(doc, id)?.toString() ?? "");
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
-  const fitting = commands.filter((one) => words.every((word) => `${one.title} ${one.words ?? ""}`.toLowerCase().includes(word)));
+  // Kinds of steps are offered once something is typed; before that the palette is the place to choose from.
+  const fitting = commands.filter((one) => (one.group !== "add" || words.length > 0) && words.every((word) => `${one.title} ${one.words ?? ""}`.toLowerCase().includes(word)));
   const run = (work: () => void) => {
     onClose();
     // After the menu has given the focus back, so that what opens next keeps it.

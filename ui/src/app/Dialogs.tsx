@@ -5,6 +5,7 @@ import { ExportDialog } from "../panels/ExportDialog";
 import { HistoryDialog } from "../panels/HistoryDialog";
 import { ImportDialog } from "../panels/ImportDialog";
 import { JoinDialog } from "../panels/JoinDialog";
+import { NameVersionDialog } from "../panels/NameVersionDialog";
 import { PictureDialog } from "../panels/PictureDialog";
 import { SettingsDialog, type ThemeChoice } from "../panels/SettingsDialog";
 import { ShareDialog } from "../panels/ShareDialog";
@@ -57,6 +58,7 @@ export function Dialogs({ state, open, summary, workspaces, writable, profile, t
   switch (state.name) {
     case "share": return <ShareDialog workspace={workspace} name={name} me={profile.name} mayInvite={summary.role === "owner" && summary.status === "member"} onDialog={(dialog) => onWorkspaceDialog(dialog, summary)} closed={summary.status === "closed"} onClose={onClose} />;
     case "versions": return <HistoryDialog workspace={workspace} writable={writable} since={state.since} onClose={onClose} />;
+    case "name-version": return <NameVersionDialog workspace={workspace} version={state.version} called={state.called} onClose={onClose} />;
     case "import": return <ImportDialog workspace={workspace} onClose={onClose} onDone={onClose} />;
     case "picture": return open && <PictureDialog name={name} onClose={onClose} />;
     case "export": return <ExportDialog workspace={workspace} name={name} onClose={onClose} />;

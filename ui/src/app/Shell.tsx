@@ -55,6 +55,9 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const { active, open, collaboration, problem } = useOpenWorkspace(list.data?.workspaces ?? null);
   const { session } = collaboration;
   const summary = list.data?.workspaces.find((one) => one.workspace === active) ?? null;
+  // Colours are told apart among members, so one's own may be another here than the one that was wished for.
+  const members = useQuery("workspace.members", session && active ? { workspace: active } : null, ["user_joined", "workspaces_changed"]);
+  const color = (session && members.data?.members.find((one) => one.you)?.color) || profile.color;
   const sync = useSync(session ? active : null);
   const away = useAway(session ? active : null, profile.device);
   const close = useCallback(() => setDialog(null), []);
@@ -76,7 +79,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
   const saveVersion = () => {
     if (!active || !session?.writable) return;
     const name = text.history.quick(new Date().toLocaleString("en", { dateStyle: "medium", timeStyle: "short", hour12: false }));
-    engine.call("version.create", { workspace: active, name }).then(() => toast.success(text.toasts.versionSaved(name), { action: { label: text.history.rename, onClick: () => show("versions") } }), fail);
+    engine.call("version.create", { workspace: active, name }).then(({ version }) => toast.success(text.toasts.versionSaved(name), { action: { label: text.history.nameIt, onClick: () => setDialog({ name: "name-version", version, called: name }) } }), fail);
   };
   const switchTheme = () => setChoice(theme === "dark" ? "light" : "dark");
   const switchNetwork = (online: boolean) => engine.call("network.set", { online }).then(() => setNetwork(online), fail);
@@ -99,7 +102,7 @@ export function Shell({ profile, onProfile, theme, choice, setChoice }: ShellPro
         <div className="sidebar__head"><h1 className="sidebar__brand">{text.app}</h1></div>
         <WorkspaceSelector workspaces={list.data?.workspaces ?? null} active={active} onOpen={open} onCreate={() => show("create")} onJoin={() => show("join")} onDialog={showOf} />
         <div className="sidebar__foot">
-          <button type="button" className="me" data-testid="profile-open" onClick={() => show("settings")}><Avatar small name={profile.name} color={profile.color} /><span className="truncate">{profile.name}</span></button>
+          <button type="button" className="me" data-testid="profile-open" onClick={() => show("settings")}><Avatar small name={profile.name} color={color} /><span className="truncate">{profile.name}</span></button>
           <IconButton label={text.top.settings} side="top" onClick={() => show("settings")}><Settings size={16} /></IconButton>
         </div>
       </nav>

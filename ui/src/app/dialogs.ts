@@ -6,4 +6,4 @@ import type { WorkspaceAction } from "../panels/WorkspaceSelector";
 export type DialogName = "create" | "join" | "share" | "versions" | "import" | "export" | "picture" | "settings" | "network" | "shortcuts" | "storage";
 /** Dialogs about one workspace, which need not be the open one. */
 export type WorkspaceDialog = WorkspaceAction;
-export type DialogState = { name: DialogName; link?: string; since?: number } | { name: WorkspaceDialog; workspace: Summary } | null;
+export type DialogState = { name: DialogName; link?: string; since?: number } | { name: "name-version"; version: string; called: string } | { name: WorkspaceDialog; workspace: Summary } | null;

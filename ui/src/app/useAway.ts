@@ -1,6 +1,6 @@
 //! What others changed since this person last looked at the workspace. How far they had seen is kept in this window's storage, as a place in the log of this computer.
 import { useEffect, useRef, useState } from "react";
-import { type DiffAnswer, useEngine } from "../panels/engine";
+import { type Comparison, useEngine } from "../panels/engine";
 
 export interface Away { since: number; names: string[]; changes: number }
 
@@ -55,7 +55,7 @@ export function useAway(workspace: string | null, me: string): { away: Away | nu
 }
 
 /** Who else was in a difference, and how many things they touched. */
-export function othersIn({ authors }: DiffAnswer, me: string): { names: string[]; changes: number } {
+export function othersIn({ authors }: Comparison, me: string): { names: string[]; changes: number } {
   const others = authors.filter((one) => one.device !== me && one.touched.length > 0);
   return { names: others.map((one) => one.name), changes: new Set(others.flatMap((one) => one.touched)).size };
 }

@@ -2,6 +2,7 @@
 import { AlignHorizontalJustifyStart, AlignHorizontalSpaceAround, ArrowDownToLine, ArrowUpFromLine, Ban, ClipboardPaste, Copy, CopyPlus, Crosshair, Eye, FolderOpen, HardDrive, History, Image, Keyboard, Link2, LocateFixed, Maximize, Moon, MousePointer2, Network, Plus, RadioTower, Redo2, Save, Scissors, Settings, StickyNote, Trash2, Undo2, UserPlus, Wifi } from "lucide-react";
 import { type ReactFlowInstance, useReactFlow } from "@xyflow/react";
 import { useMemo } from "react";
+import { STEP_TYPES } from "../graph/model/catalogue";
 import type { PresenceStore } from "../graph/model/PresenceStore";
 import { useRoster, useSession } from "../graph/model/session";
 import { useCanvas } from "../graph/model/uiState";
@@ -65,6 +66,9 @@ export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpe
       { id: "import", title: text.top.import, group: "workspace", words: "galaxy ga json file", icon: <ArrowDownToLine size={SIZE} />, run: () => onDialog("import") },
       { id: "save-version", title: text.top.saveVersion, group: "workspace", keys: "Ctrl S", words: "snapshot", icon: <Save size={SIZE} />, run: onSaveVersion },
     ];
+    const adding: MenuCommand[] = STEP_TYPES.map((step) => (
+      { id: `add-${step.type}`, title: t.add(step.label), group: "add", words: `${step.type} ${step.words ?? ""}`, icon: <Plus size={SIZE} />, run: () => void actions.addStep(step, null) }
+    ));
     const looking: MenuCommand[] = [
       ...(selected > 0 ? [{ id: "copy", title: t.copy, group: "edit" as const, keys: "Ctrl C", icon: <Copy size={SIZE} />, run: () => void actions.copy() }] : []),
       { id: "fit", title: text.canvas.fit, group: "view", keys: "1", words: "zoom all", icon: <Maximize size={SIZE} />, run: () => void flow.fitView({ duration: 200, padding: 0.12 }) },
@@ -87,6 +91,6 @@ export function useCommands({ onDialog, onSaveVersion, onTheme, onNetwork, onOpe
     const others: MenuCommand[] = workspaces.filter((one) => one.workspace !== workspace && one.status !== "removed").map((one) => (
       { id: `open-${one.workspace}`, title: one.name || text.workspaces.unnamed, group: "open", words: t.openWords, icon: <FolderOpen size={SIZE} />, run: () => onOpen(one.workspace) }
     ));
-    return [...(writable ? editing : []), ...looking, ...others];
+    return [...(writable ? [...editing, ...adding] : []), ...looking, ...others];
   }, [writable, workspace, workspaces, selected, actions, flow, people, presence, onDialog, onSaveVersion, onTheme, onNetwork, onOpen]);
 }

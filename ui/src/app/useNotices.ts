@@ -8,6 +8,8 @@ import type { DialogName } from "./dialogs";
 
 const GROUP_MS = 400;
 const RECONNECT_MS = 30_000;
+/** Whoever turns up so soon after one came oneself may have been there before. */
+const ARRIVAL_MS = 5_000;
 /** Long enough to read and reach, as it wants an answer. */
 const REQUEST_MS = 20_000;
 
@@ -18,12 +20,14 @@ export function useNotices(active: string | null, openJoined: (workspace: string
   latest.current = { joining, show };
   useEffect(() => {
     const gone = new Map<string, number>();
-    const waiting = { joined: new Set<string>(), left: new Set<string>() };
+    const since = Date.now();
+    const waiting = { present: new Set<string>(), joined: new Set<string>(), left: new Set<string>() };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const flush = () => {
       timer = undefined;
-      for (const kind of ["joined", "left"] as const) {
-        if (waiting[kind].size > 0) toast(text.toasts[kind](listNames([...waiting[kind]])));
+      for (const kind of ["present", "joined", "left"] as const) {
+        const names = [...waiting[kind]];
+        if (names.length > 0) toast(text.toasts[kind](listNames(names), names.length > 1));
         waiting[kind].clear();
       }
     };
@@ -42,7 +46,7 @@ export function useNotices(active: string | null, openJoined: (workspace: string
       const left = event.event === "user_left";
       if (!left && Date.now() - (gone.get(device) ?? 0) < RECONNECT_MS) return;
       if (left) gone.set(device, Date.now());
-      waiting[left ? "left" : "joined"].add(name);
+      waiting[left ? "left" : Date.now() - since < ARRIVAL_MS ? "present" : "joined"].add(name);
       timer ??= setTimeout(flush, GROUP_MS);
     });
     return () => {

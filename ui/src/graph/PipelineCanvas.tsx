@@ -49,6 +49,12 @@ export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "
     select(goTo);
     void flow.fitView({ nodes: goTo.map((id) => ({ id })), duration: 250, padding: 0.4, maxZoom: 1 });
   }, [goTo, select, flow]);
+  const toSelect = useCanvas((state) => state.toSelect);
+  useEffect(() => {
+    if (!toSelect) return;
+    useCanvas.getState().set({ toSelect: null });
+    select(toSelect);
+  }, [toSelect, select]);
   const detail = useStore((state) => (state.transform[2] < MAP_BELOW ? "map" : state.transform[2] < FAR_BELOW ? "far" : "near"));
   const pane = useRef<HTMLDivElement>(null);
   useInverseZoom(pane);
@@ -85,7 +91,7 @@ export const PipelineCanvas = memo(function PipelineCanvas({ theme }: { theme: "
     report.cancel();
     presence.publish("pointer", null);
   };
-  useEffect(() => () => useCanvas.getState().set({ nodes: [], edges: [], renaming: null, following: null, paletteAt: null, goTo: null, commands: null }), []);
+  useEffect(() => () => useCanvas.getState().set({ nodes: [], edges: [], renaming: null, following: null, paletteAt: null, goTo: null, toSelect: null, commands: null }), []);
   const onMoveEnd = useCallback((_: unknown, view: { x: number; y: number; zoom: number }) => {
     const pane = document.querySelector(".canvas")?.getBoundingClientRect();
     if (pane) presence.publish("viewport", { x: Math.round((pane.width / 2 - view.x) / view.zoom), y: Math.round((pane.height / 2 - view.y) / view.zoom), zoom: Number(view.zoom.toFixed(3)) });

@@ -30,8 +30,10 @@ export interface Actions {
   frame: (ids: readonly string[]) => void;
 }
 
-/** `select` marks nodes on the canvas; callers away from the canvas pass nothing. */
-export function useActions(select: (ids: readonly string[]) => void = () => undefined): Actions {
+const selectOnCanvas = (ids: readonly string[]) => useCanvas.getState().set({ toSelect: ids });
+
+/** `select` marks nodes on the canvas; callers away from the canvas leave that to it. */
+export function useActions(select: (ids: readonly string[]) => void = selectOnCanvas): Actions {
   const session = useSession();
   const flow = useReactFlow();
   return useMemo(() => {

@@ -4,6 +4,7 @@ import { toast } from "sonner";
 import { Button } from "../components/Button";
 import { Callout } from "../components/Callout";
 import { Dialog } from "../components/Dialog";
+import { EditableText } from "../components/EditableText";
 import { Empty } from "../components/Empty";
 import { Segmented } from "../components/Segmented";
 import { useCanvas } from "../graph/model/uiState";
@@ -12,7 +13,6 @@ import { DiffList } from "./DiffList";
 import { diffRows } from "./diffRows";
 import { type HistoryEntry, messageOf, useEngine, useQuery } from "./engine";
 import { HistoryList } from "./HistoryList";
-import { named } from "./named";
 
 interface HistoryDialogProps { workspace: string; writable: boolean; since?: number; onClose: () => void }
 
@@ -24,7 +24,8 @@ export function HistoryDialog({ workspace, writable, since, onClose }: HistoryDi
   const [name, setName] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const t = text.history;
-  const entries = named(data?.entries ?? []);
+  const entries = data?.entries ?? [];
+  const current = chosen && (entries.find((one) => one.from === chosen.from && one.kind === chosen.kind) ?? chosen);
   const shown = only === "versions" ? entries.filter((one) => one.kind === "version") : entries;
   const fail = (cause: unknown) => setProblem(messageOf(cause));
   const save = () => {
@@ -47,11 +48,11 @@ export function HistoryDialog({ workspace, writable, since, onClose }: HistoryDi
           <div><Segmented label={t.show} value={only} testId="history-filter" options={[{ value: "all", label: t.all }, { value: "versions", label: t.versions }]} onChange={setOnly} /></div>
           {(problem ?? error) && <Callout tone="danger">{problem ?? error}</Callout>}
           {data && shown.length === 0 && <Empty title={t.none} text={t.noneText} />}
-          <HistoryList entries={shown} chosen={chosen} since={since} onChoose={setChosen} />
+          <HistoryList entries={shown} chosen={current} since={since} onChoose={setChosen} />
         </div>
         <div className="history__main">
-          {chosen
-            ? <EntryView key={`${chosen.from}-${chosen.to}`} workspace={workspace} entry={chosen} total={data?.total ?? chosen.to} writable={writable} onFail={fail} onClose={onClose} />
+          {current
+            ? <EntryView key={`${current.from}-${current.to}`} workspace={workspace} entry={current} total={data?.total ?? current.to} writable={writable} onRenamed={reload} onFail={fail} onClose={onClose} />
             : since !== undefined && data ? <Difference workspace={workspace} from={since} onClose={onClose} /> : <p className="muted history__hint">{t.choose}</p>}
         </div>
       </div>
@@ -59,9 +60,9 @@ export function HistoryDialog({ workspace, writable, since, onClose }: HistoryDi
   );
 }
 
-interface EntryViewProps { workspace: string; entry: HistoryEntry; total: number; writable: boolean; onFail: (cause: unknown) => void; onClose: () => void }
+interface EntryViewProps { workspace: string; entry: HistoryEntry; total: number; writable: boolean; onRenamed: () => void; onFail: (cause: unknown) => void; onClose: () => void }
 
-function EntryView({ workspace, entry, total, writable, onFail, onClose }: EntryViewProps) {
+function EntryView({ workspace, entry, total, writable, onRenamed, onFail, onClose }: EntryViewProps) {
   const engine = useEngine();
   const [against, setAgainst] = useState<"itself" | "now">(entry.kind === "edit" ? "itself" : "now");
   const [asking, setAsking] = useState(false);
@@ -72,8 +73,11 @@ function EntryView({ workspace, entry, total, writable, onFail, onClose }: Entry
       onClose();
     }, onFail);
   };
+  const { version, name } = entry.details ?? {};
+  const rename = (next: string) => version && engine.call("version.rename", { workspace, version, name: next }).then(onRenamed, onFail);
   return (
     <>
+      {entry.kind === "version" && writable && <EditableText className="input history__name" maxLength={120} aria-label={t.versionName} data-testid="version-rename" value={name ?? ""} required onCommit={(next) => void rename(next)} />}
       <div className="row">
         {entry.kind === "edit" && <Segmented label={t.compare} value={against} testId="history-against" options={[{ value: "itself", label: t.itself }, { value: "now", label: t.sinceThen }]} onChange={setAgainst} />}
         {entry.kind !== "edit" && <h3 className="grow">{t.sinceThen}</h3>}

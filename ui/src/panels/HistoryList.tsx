@@ -1,12 +1,12 @@
 //! The lines of the history, newest first, with a heading a day.
-import { Archive, Bookmark, Laptop, LogIn, LogOut, Link2, PencilLine, ShieldCheck, Sprout } from "lucide-react";
+import { Archive, Bookmark, BookmarkCheck, Laptop, LogIn, LogOut, Link2, PencilLine, ShieldCheck, Sprout } from "lucide-react";
 import { Avatar } from "../components/Avatar";
 import { text } from "../text";
 import type { HistoryEntry, Person } from "./engine";
 import { listNames } from "./statusSentence";
 import { sayDay, sayHour } from "./time";
 
-const ICONS = { edit: PencilLine, version: Bookmark, joined: LogIn, left: LogOut, invited: Link2, revoked: Link2, role: ShieldCheck, device_added: Laptop, device_removed: Laptop, closed: Archive, founded: Sprout } as const;
+const ICONS = { edit: PencilLine, version: Bookmark, renamed: BookmarkCheck, joined: LogIn, left: LogOut, invited: Link2, revoked: Link2, role: ShieldCheck, device_added: Laptop, device_removed: Laptop, closed: Archive, founded: Sprout } as const;
 const MAX_FACES = 3;
 
 interface HistoryListProps { entries: readonly HistoryEntry[]; chosen: HistoryEntry | null; since?: number; onChoose: (entry: HistoryEntry) => void }
@@ -60,6 +60,7 @@ function sayEntry(entry: HistoryEntry): string {
   switch (entry.kind) {
     case "edit": return t.edit(entry.authors.reduce((sum, one) => sum + one.edits, 0));
     case "version": return details.name ?? "";
+    case "renamed": return t.renamed(details.name ?? "");
     case "joined": return t.joined(subject);
     case "left": return t.left;
     case "invited": return t.invited(role);

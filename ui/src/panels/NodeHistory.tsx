@@ -1,4 +1,4 @@
-//! Who changed one step, what and when, newest first. Asked for by a click: the engine reads the whole history for it.
+//! Who changed one step, what and when, newest first. Asked for by a click: the engine folds the whole history for it, beside its other work.
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { Avatar } from "../components/Avatar";

@@ -3,7 +3,7 @@ import { createContext, useCallback, useContext, useEffect, useState } from "rea
 import type { Answer, EngineEvent, Method, Params } from "../backend/types";
 import type { Engine } from "../doc/engine";
 
-export type { Details, Device, Diff, DiffAnswer, DiffAuthor, EngineEvent, FieldChange, HistoryEntry, Inspected, Invite, JoinRequest, Member, NetworkStatus, Peer, Person, Profile, RelayTest, Role, Summary, Storage, SyncState, UsedRelay, Version, WorkspaceRelay } from "../backend/types";
+export type * from "../backend/types";
 export type { Engine, OpenDocument } from "../doc/engine";
 
 export const EngineContext = createContext<Engine | null>(null);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Member } from "./engine";
 import { heirsOf } from "./heirs";
 
-const member = (device: string, role: Member["role"], you = false): Member => ({ device, name: device, color: "#000000", role, you });
+const member = (device: string, role: Member["role"], you = false): Member => ({ device, name: device, color: "#000000", role, you, joined: "", last_seen: null, status: "online", devices: [device], recovery: false });
 
 const key: Member = { ...member("key", "owner"), recovery: true };
 

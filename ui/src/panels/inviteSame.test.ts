@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Engine, Member } from "./engine";
 import { inviteSame } from "./inviteSame";
 
-const member = (device: string, role: Member["role"], you = false): Member => ({ device, name: device.toUpperCase(), color: "#000000", role, you });
+const member = (device: string, role: Member["role"], you = false): Member => ({ device, name: device.toUpperCase(), color: "#000000", role, you, joined: "", last_seen: null, status: "online", devices: [device], recovery: false });
 
 test("each gets a link for their own device, and no more rights than editing", async () => {
   const asked: unknown[] = [];

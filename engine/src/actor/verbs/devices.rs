@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::super::devices::Offer;
 use super::super::{Actor, random, unix_ms};
 use super::OfWorkspace;
+use crate::answers::{Device, DeviceOffer, Devices, answer};
 use crate::api::{ApiError, millis, params, rfc3339};
 
 /// How long a device link is good for.
@@ -81,7 +82,7 @@ impl Actor {
         let link =
             DeviceLink { workspace: *id, person, adder: me, expires, workspace_name, person_name, addresses, secret };
         self.open_offer(Offer { workspace: id.to_string(), key: key.to_string(), expires })?;
-        Ok(json!({"link": link.to_text().to_string(), "expires": rfc3339(millis(expires))}))
+        answer(DeviceOffer { link: link.to_text().to_string(), expires: rfc3339(millis(expires)) })
     }
 
     fn list_devices(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
@@ -91,13 +92,10 @@ impl Actor {
         let person = space.replica.person_of(&me);
         let device = |author: &[u8; 32]| {
             let device = DeviceId(*author);
-            let mut entry = space.person_json(&device);
-            entry["first"] = json!(device == person);
-            entry["you"] = json!(device == me);
-            entry
+            Device { person: space.shown_person(&device), first: device == person, you: device == me }
         };
-        let devices: Vec<Value> = space.replica.judge().devices(&person.0).iter().map(device).collect();
-        Ok(json!({"person": person.to_string(), "devices": devices}))
+        let devices = space.replica.judge().devices(&person.0).iter().map(device).collect();
+        answer(Devices { person: person.to_string(), devices })
     }
 
     fn remove_device(&mut self, id: &WorkspaceId, wanted: &str) -> Result<Value, ApiError> {

@@ -5,32 +5,30 @@
 //!
 //! Deliberately absent: rewinding. A past state comes back as a new edit.
 
-mod node;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::op::{Body, Op};
+use omniscope_protocol::replica::read_version;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::Actor;
+use crate::answers::{
+    Author, Comparison, DEFAULT_ENTRIES, DiffAuthor, EntryDetails, History, HistoryEntry, MAX_ENTRIES, PAUSE_MS, answer,
+};
 use crate::api::{ApiError, params, rfc3339};
 use crate::doc::Document;
 use crate::doc::diff::{Changes, Diff};
+use crate::step_history::{Edit, Edits, FoldOrder};
 use crate::store::Store;
 use crate::workspace::{Workspace, role_name};
 
-/// Edits with a longer pause between them are told apart.
-const PAUSE_MS: u64 = 10 * 60_000;
-/// Entries given where no other number is asked for, and at most.
-const DEFAULT_ENTRIES: usize = 100;
-const MAX_ENTRIES: usize = 1000;
 /// In one comparison the edits are told apart by author up to this many changes of hand; the rest counts as one.
 const MAX_RUNS: usize = 64;
 
-/// One line of the history.
-struct Entry {
+/// A line of the history that is still growing.
+struct Line {
     from: usize,
     to: usize,
     kind: &'static str,
@@ -38,7 +36,7 @@ struct Entry {
     authors: BTreeMap<DeviceId, usize>,
     first_ms: u64,
     last_ms: u64,
-    details: Value,
+    details: Option<EntryDetails>,
 }
 
 #[derive(Deserialize)]
@@ -46,7 +44,9 @@ struct Entry {
 struct List {
     workspace: String,
     limit: Option<usize>,
-    node: Option<String>,
+    /// A step is asked about elsewhere: `step_history`.
+    #[serde(rename = "node")]
+    _node: Option<()>,
 }
 
 #[derive(Deserialize)]
@@ -68,15 +68,10 @@ impl Actor {
     pub(super) fn call_history(&mut self, verb: &str, given: Value) -> Result<Value, ApiError> {
         match verb {
             "list" => {
-                let List { workspace, limit, node } = params(given)?;
+                let List { workspace, limit, .. } = params(given)?;
                 let id = self.find(&workspace)?;
                 self.flush(&id, u64::MAX);
-                let limit = limit.unwrap_or(DEFAULT_ENTRIES).min(MAX_ENTRIES);
-                let Some(node) = node else { return self.list_history(&id, limit) };
-                self.with(&id, |space, store, _, _| {
-                    let entries = node::entries(space, store, &node, limit)?;
-                    Ok(json!({"entries": entries, "total": space.replica.len()}))
-                })
+                self.list_history(&id, limit.unwrap_or(DEFAULT_ENTRIES).min(MAX_ENTRIES))
             }
             "diff" => {
                 let Span { workspace, from, to } = params(given)?;
@@ -97,13 +92,41 @@ impl Actor {
         }
     }
 
+    /// The edits of a workspace that count, in an order in which they can be folded, and how many ops there are.
+    pub(in crate::actor) fn fold_order(&mut self, workspace: &str) -> Result<FoldOrder, ApiError> {
+        let id = self.find(workspace)?;
+        self.flush(&id, u64::MAX);
+        let replica = &self.room(&id)?.space.replica;
+        Ok((id, replica.fold_order(), replica.len()))
+    }
+
+    /// Some of these edits, and who made them.
+    ///
+    /// # Errors
+    /// `log_damaged` if one of them cannot be read.
+    pub(in crate::actor) fn edits(&mut self, id: &WorkspaceId, ops: &[OpId]) -> Result<Edits, ApiError> {
+        self.with(id, |space, store, _, _| {
+            let updates = space.updates(store, ops)?;
+            let replica = &space.replica;
+            let edit = |(op, update): (&OpId, Vec<u8>)| {
+                let node = replica.judge().node(&op.0)?;
+                let (place, time_ms) = (node.index(), replica.time_ms(node));
+                Some(Edit { place, author: replica.author_of(op)?, time_ms, update })
+            };
+            let edits: Vec<Edit> = ops.iter().zip(updates).filter_map(edit).collect();
+            let people = edits.iter().map(|edit| (edit.author, space.shown_person(&edit.author))).collect();
+            Ok((edits, people))
+        })
+    }
+
     fn list_history(&mut self, id: &WorkspaceId, limit: usize) -> Result<Value, ApiError> {
         let room = self.rooms.get(id).ok_or_else(|| ApiError::new("no_such_workspace", "it is gone"))?;
         let (space, total) = (&room.space, room.space.replica.len());
-        let mut entries: Vec<Entry> = Vec::new();
+        let names = space.replica.versions().into_iter().map(|version| (version.id, version.name)).collect();
+        let mut entries: Vec<Line> = Vec::new();
         for place in (0..total).rev() {
             let Some((op, author, time_ms, edit)) = space.replica.at(place) else { continue };
-            let near = |entry: &&mut Entry| entry.kind == "edit" && entry.first_ms.abs_diff(time_ms) < PAUSE_MS;
+            let near = |entry: &&mut Line| entry.kind == "edit" && entry.first_ms.abs_diff(time_ms) < PAUSE_MS;
             if edit && let Some(entry) = entries.last_mut().filter(near) {
                 entry.from = place;
                 entry.first_ms = entry.first_ms.min(time_ms);
@@ -114,61 +137,67 @@ impl Actor {
             if entries.len() == limit {
                 break;
             }
-            let (kind, details) = if edit { ("edit", Value::Null) } else { event(space, &self.store, &op) };
+            let (kind, details) = if edit { ("edit", None) } else { event(space, &self.store, &op, &names) };
             if kind.is_empty() {
                 continue;
             }
             let authors = BTreeMap::from([(author, 1)]);
             let (from, to) = (place, place + 1);
-            entries.push(Entry { from, to, kind, authors, first_ms: time_ms, last_ms: time_ms, details });
+            entries.push(Line { from, to, kind, authors, first_ms: time_ms, last_ms: time_ms, details });
         }
-        let entries: Vec<Value> = entries.iter().map(|entry| entry_json(space, entry)).collect();
-        Ok(json!({"entries": entries, "total": total}))
+        let entries = entries.into_iter().map(|line| line.entry(space)).collect();
+        answer(History { entries, total })
     }
 }
 
-fn entry_json(space: &Workspace, entry: &Entry) -> Value {
-    let author = |(device, count): (&DeviceId, &usize)| {
-        let mut person = space.person_json(device);
-        person["edits"] = json!(count);
-        person
-    };
-    json!({
-        "from": entry.from,
-        "to": entry.to,
-        "kind": entry.kind,
-        "authors": entry.authors.iter().map(author).collect::<Vec<_>>(),
-        "first": rfc3339(entry.first_ms as i64),
-        "last": rfc3339(entry.last_ms as i64),
-        "details": entry.details,
-    })
+impl Line {
+    fn entry(self, space: &Workspace) -> HistoryEntry {
+        let author = |(device, edits): (DeviceId, usize)| Author { person: space.shown_person(&device), edits };
+        HistoryEntry {
+            from: self.from,
+            to: self.to,
+            kind: self.kind,
+            authors: self.authors.into_iter().map(author).collect(),
+            first: rfc3339(self.first_ms as i64),
+            last: rfc3339(self.last_ms as i64),
+            details: self.details,
+        }
+    }
 }
 
-/// What an op that is no edit did, in a word and the facts; an empty word for what concerns nobody.
-fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
+/// What an op that is no edit did, in a word and the facts; an empty word for what concerns nobody. `names` are those of
+/// versions.
+fn event(
+    space: &Workspace,
+    store: &Store,
+    op: &OpId,
+    names: &BTreeMap<OpId, String>,
+) -> (&'static str, Option<EntryDetails>) {
     let bytes = space.op_bytes(store, std::slice::from_ref(op)).pop();
-    let Some(Ok(op)) = bytes.map(|bytes| Op::decode_trusted(&bytes)) else { return ("", Value::Null) };
-    let text = space.replica.open(&op);
-    match op.body {
-        Body::Genesis { .. } => ("founded", Value::Null),
-        Body::SetRole { subject, role, .. } => {
-            ("role", json!({"subject": space.person_json(&subject), "role": role_name(role)}))
+    let Some(Ok(op)) = bytes.map(|bytes| Op::decode_trusted(&bytes)) else { return ("", None) };
+    let subject = |device: &DeviceId| EntryDetails { subject: Some(space.shown_person(device)), ..Default::default() };
+    let (kind, details) = match &op.body {
+        Body::Genesis { .. } => return ("founded", None),
+        Body::RevokeInvite { .. } => return ("revoked", None),
+        Body::Leave => return ("left", None),
+        Body::Close { .. } => return ("closed", None),
+        Body::SetRole { subject: whom, role, .. } => {
+            ("role", EntryDetails { role: Some(role_name(*role)), ..subject(whom) })
         }
-        Body::Invite(invite) => ("invited", json!({"role": role_name(invite.role)})),
-        Body::RevokeInvite { .. } => ("revoked", Value::Null),
+        Body::Invite(invite) => ("invited", EntryDetails { role: Some(role_name(invite.role)), ..Default::default() }),
         Body::Admit { invite, redemption, .. } => {
-            let inviter = space.replica.author_of(&invite).map(|author| space.person_json(&author));
-            ("joined", json!({"subject": space.person_json(&redemption.device), "inviter": inviter}))
+            let inviter = space.replica.author_of(invite).map(|author| space.shown_person(&author));
+            ("joined", EntryDetails { inviter, ..subject(&redemption.device) })
         }
-        Body::Leave => ("left", Value::Null),
-        Body::AddDevice { redemption, .. } => {
-            ("device_added", json!({"subject": space.person_json(&redemption.device)}))
-        }
-        Body::RemoveDevice { device, .. } => ("device_removed", json!({"subject": space.person_json(&device)})),
-        Body::Close { .. } => ("closed", Value::Null),
+        Body::AddDevice { redemption, .. } => ("device_added", subject(&redemption.device)),
+        Body::RemoveDevice { device, .. } => ("device_removed", subject(device)),
         Body::Version(_) => {
-            let name = text.and_then(|text| String::from_utf8(text).ok());
-            ("version", json!({"version": op.id.to_string(), "name": name}))
+            let text = space.replica.open(&op);
+            let Some((name, renames)) = text.as_deref().and_then(read_version) else { return ("", None) };
+            let kind = if renames.is_some() { "renamed" } else { "version" };
+            let version = renames.unwrap_or(op.id);
+            let name = names.get(&op.id).cloned().unwrap_or_else(|| name.to_owned());
+            (kind, EntryDetails { version: Some(version.to_string()), name: Some(name), ..Default::default() })
         }
         Body::Open
         | Body::Profile(_)
@@ -177,8 +206,9 @@ fn event(space: &Workspace, store: &Store, op: &OpId) -> (&'static str, Value) {
         | Body::KeyShare(_)
         | Body::Deposit { .. }
         | Body::Checkpoint(_)
-        | Body::Newer { .. } => ("", Value::Null),
-    }
+        | Body::Newer { .. } => return ("", None),
+    };
+    (kind, Some(details))
 }
 
 /// The document as the first `count` ops of the log make it.
@@ -203,19 +233,11 @@ fn compare(space: &mut Workspace, store: &Store, from: usize, to: usize) -> Resu
         before = after;
     }
     let diff = Diff::between(&first, &before);
-    let by: Vec<Value> = authors
-        .iter()
-        .map(|(device, touched)| {
-            let mut person = space.person_json(device);
-            person["touched"] = json!(touched);
-            person
-        })
-        .collect();
-    Ok(json!({
-        "changes": diff.len(),
-        "diff": serde_json::to_value(&diff).unwrap_or_default(),
-        "authors": by,
-    }))
+    let toucher = |(device, touched): (DeviceId, BTreeSet<String>)| DiffAuthor {
+        person: space.shown_person(&device),
+        touched: touched.into_iter().collect(),
+    };
+    answer(Comparison { changes: diff.len(), diff, authors: authors.into_iter().map(toucher).collect() })
 }
 
 /// The edits between two places, by author as far as hands changed not too often; then as one run of nobody's.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::{Actor, random, unix_ms};
 use super::OfWorkspace;
+use crate::answers::{self, Invites, MadeLink, answer};
 use crate::api::{ApiError, millis, params, rfc3339, seconds};
 use crate::workspace::role_name;
 
@@ -174,13 +175,13 @@ impl Actor {
         addresses.splice(0..0, attested);
         addresses.truncate(omniscope_protocol::invitation::MAX_LINK_ADDRESSES);
         let link = self.link_to(&id, op_id, secret, addresses)?;
-        Ok(json!({
-            "link": link.to_text().to_string(),
-            "invite": op_id.to_string(),
-            "role": role_name(role),
-            "expires": rfc3339(millis(expires)),
-            "approve": asked.approve,
-        }))
+        answer(MadeLink {
+            link: link.to_text().to_string(),
+            invite: op_id.to_string(),
+            role: role_name(role),
+            expires: rfc3339(millis(expires)),
+            approve: asked.approve,
+        })
     }
 
     /// The link of an invitation that this device just made.
@@ -227,40 +228,16 @@ impl Actor {
                 Some(_) if expired => "expired",
                 _ => "open",
             };
-            json!({
-                "invite": op.to_string(),
-                "role": role_name(invite.role),
-                "uses": invite.max_uses,
-                "used": state.map_or(0, |s| s.used),
-                "expires": invite.expires.map(|at| rfc3339(millis(at))),
-                "state": word,
-                "approve": invite.approve,
-            })
+            answers::Invite {
+                invite: op.to_string(),
+                role: role_name(invite.role),
+                uses: invite.max_uses,
+                used: state.map_or(0, |s| s.used),
+                expires: invite.expires.map(|at| rfc3339(millis(at))),
+                state: word,
+                approve: invite.approve,
+            }
         };
-        let invites: Vec<Value> = replica.invites().iter().map(invite).collect();
-        Ok(json!({"invites": invites}))
-    }
-
-    pub(super) fn inspect_invitation(&self, text: &str) -> Result<Value, ApiError> {
-        let link = Link::parse(text).map_err(|e| ApiError::new(e.code(), e.to_string()))?;
-        let expired = link.invite.expires.is_some_and(|at| millis(at) <= unix_ms());
-        let other = link.invite.bound_to.is_some_and(|d| d != self.me);
-        let problem = match (expired, other) {
-            (true, _) => json!({"code": "link_expired", "message": "This link has expired, by this computer's clock."}),
-            (_, true) => json!({"code": "link_other_device", "message": "This link was made for another device."}),
-            _ => Value::Null,
-        };
-        Ok(json!({
-            "workspace": link.workspace().to_string(),
-            "name": link.workspace_name,
-            "role": role_name(link.invite.role),
-            "inviter": {"device": link.op.author.to_string(), "name": link.inviter_name},
-            "expires": link.invite.expires.map(|at| rfc3339(millis(at))),
-            "uses": link.invite.max_uses,
-            "approve": link.invite.approve,
-            "relays": link.addresses,
-            "fingerprint": omniscope_protocol::identity::fingerprint(&link.op.author),
-            "problem": problem,
-        }))
+        answer(Invites { invites: replica.invites().iter().map(invite).collect() })
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{Actor, Peer};
+use crate::answers::{Connected, NetworkStatus, answer};
 use crate::api::{ApiError, params};
 use crate::net::NetCommand;
 
@@ -60,14 +61,18 @@ impl Actor {
         } else if verb != "status" {
             return Err(ApiError::new("unknown_method", format!("there is no verb network.{verb}")));
         }
-        let peer = |(d, p): (&DeviceId, &Peer)| json!({"device": d.to_string(), "path": p.path.as_str(), "latency_ms": p.rtt_ms});
-        Ok(json!({
-            "online": self.online,
-            "relay_only": self.options.relay_only,
-            "listening": self.listening.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "relays": self.relays_json(),
-            "peers": self.peers.iter().map(peer).collect::<Vec<_>>(),
-        }))
+        let connected = |(device, peer): (&DeviceId, &Peer)| Connected {
+            device: device.to_string(),
+            path: peer.path.as_str().to_owned(),
+            latency_ms: peer.rtt_ms,
+        };
+        answer(NetworkStatus {
+            online: self.online,
+            relay_only: self.options.relay_only,
+            listening: self.listening.iter().map(ToString::to_string).collect(),
+            relays: self.shown_relays(),
+            peers: self.peers.iter().map(connected).collect(),
+        })
     }
 
     fn set_online(&mut self, online: bool) {

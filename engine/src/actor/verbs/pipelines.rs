@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::Actor;
 use super::OfWorkspace;
+use crate::answers::{Exported, Findings, Imported, answer};
 use crate::api::{ApiError, params};
 use crate::doc::edit::{EditError, NewNode, NodeChange};
 use crate::pipeline::{self, fresh_id};
@@ -100,7 +101,7 @@ impl Actor {
                 })?;
                 self.flush(&id, u64::MAX);
                 let (nodes, edges, stickies, warnings) = imported;
-                Ok(json!({"nodes": nodes, "edges": edges, "stickies": stickies, "warnings": warnings}))
+                answer(Imported { nodes, edges, stickies, warnings })
             }
             "export" => {
                 let Export { workspace, format, mine } = params(given)?;
@@ -117,13 +118,13 @@ impl Actor {
                     "ga" => pipeline::export::to_galaxy(&document.to_json()),
                     other => return Err(ApiError::params(format!("expected the format json or ga, found {other:?}"))),
                 };
-                Ok(json!({"content": content}))
+                answer(Exported { content })
             }
             "validate" => {
                 let OfWorkspace { workspace, .. } = params(given)?;
                 let id = self.find(&workspace)?;
                 self.flush(&id, u64::MAX);
-                Ok(json!({"findings": pipeline::validate::validate(&self.room(&id)?.space.document.to_json())}))
+                answer(Findings { findings: pipeline::validate::validate(&self.room(&id)?.space.document.to_json()) })
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb pipeline.{verb}"))),
         }

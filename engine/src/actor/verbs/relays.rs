@@ -3,10 +3,11 @@
 use libp2p::Multiaddr;
 use omniscope_protocol::judge::Role;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::Actor;
 use super::OfWorkspace;
+use crate::answers::{RelayRemoved, WorkspaceRelays, answer};
 use crate::api::{ApiError, params};
 use crate::relay_test::check_token;
 
@@ -31,18 +32,18 @@ impl Actor {
                 let id = self.find(&workspace)?;
                 self.require(&id, Role::Editor)?;
                 self.add_mailbox(&id, &addr, check_token(token)?)?;
-                Ok(self.mailboxes_json(&id))
+                answer(WorkspaceRelays { relays: self.shown_mailboxes(&id) })
             }
             "list" => {
                 let OfWorkspace { workspace, .. } = params(given)?;
                 let id = self.find(&workspace)?;
-                Ok(self.mailboxes_json(&id))
+                answer(WorkspaceRelays { relays: self.shown_mailboxes(&id) })
             }
             "remove" => {
                 let Remove { workspace, addr } = params(given)?;
                 let id = self.find(&workspace)?;
                 self.require(&id, Role::Editor)?;
-                Ok(json!({"removed": self.remove_mailbox(&id, &addr)?}))
+                answer(RelayRemoved { removed: self.remove_mailbox(&id, &addr)? })
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb relay.{verb}"))),
         }

@@ -2,9 +2,10 @@
 //!
 //! Deliberately absent: shortening a log. Every op that counts is kept, for history and for members who come back late.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::{Actor, store_error};
+use crate::answers::{Compacted, Storage, StoredWorkspace, answer};
 use crate::api::ApiError;
 
 impl Actor {
@@ -15,7 +16,7 @@ impl Actor {
                 let (before, _) = self.store.room().map_err(store_error)?;
                 self.store.compact().map_err(store_error)?;
                 let (after, _) = self.store.room().map_err(store_error)?;
-                Ok(json!({"before": before, "bytes": after}))
+                answer(Compacted { before, bytes: after })
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb storage.{verb}"))),
         }
@@ -26,11 +27,10 @@ impl Actor {
         let mut workspaces = Vec::new();
         for (id, room) in &self.rooms {
             let sizes = self.store.sizes(&id.0).map_err(store_error)?;
-            workspaces.push(
-                json!({"workspace": id.to_string(), "name": room.row.name, "ops": sizes.ops, "bytes": sizes.bytes}),
-            );
+            let (workspace, name) = (id.to_string(), room.row.name.clone());
+            workspaces.push(StoredWorkspace { workspace, name, ops: sizes.ops, bytes: sizes.bytes });
         }
         let folder = self.store.folder().map(|f| f.display().to_string());
-        Ok(json!({"folder": folder, "bytes": bytes, "free": free, "workspaces": workspaces}))
+        answer(Storage { folder, bytes, free, workspaces })
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{Actor, Peer, STATE_EVERY_MS, now_ms, random, store_error, unix_ms};
 use super::{OfWorkspace, check_name};
-use crate::answers::{Status, Summary};
+use crate::answers::{Details, Made, Member, Members, Statistics, Status, Summary, SyncReport, Workspaces, answer};
 use crate::api::{ApiError, params, rfc3339};
 use crate::event::{self, Event};
 use crate::net::{NetCommand, Topic};
@@ -26,7 +26,7 @@ impl Actor {
                 let all: Vec<WorkspaceId> = self.rooms.keys().copied().collect();
                 let mut list: Vec<Summary> = all.iter().map(|id| self.summary(id)).collect::<Result<_, _>>()?;
                 self.list_waiting(&mut list);
-                return Ok(json!({"workspaces": list}));
+                return answer(Workspaces { workspaces: list });
             }
             "update" | "rename" => return self.update_workspace(given),
             "delete" => return self.delete_workspace(given),
@@ -94,7 +94,7 @@ impl Actor {
         self.say_profile(&id);
         self.flush(&id, u64::MAX);
         self.tell(Event::WorkspacesChanged {});
-        Ok(json!({"workspace": id.to_string(), "name": name}))
+        answer(Made { workspace: id.to_string(), name })
     }
 
     fn update_workspace(&mut self, given: Value) -> Result<Value, ApiError> {
@@ -118,7 +118,7 @@ impl Actor {
         self.edit(&id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
         self.flush(&id, u64::MAX);
         self.keep_row(&id);
-        Ok(json!(self.summary(&id)?))
+        answer(self.summary(&id)?)
     }
 
     /// Removes the local copy; asked twice: the name has to be repeated.
@@ -221,21 +221,18 @@ impl Actor {
     }
 
     fn show(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
-        let mut shown = json!(self.summary(id)?);
+        let summary = self.summary(id)?;
         let (online, idle, away) = self.presence_counts(id);
         let room = self.room(id)?;
-        shown["statistics"] = json!({
-            "members": room.space.persons().len(),
-            "online": online,
-            "idle": idle,
-            "away": away,
-            "edits_today": room.edits_today.edits(unix_ms()),
-        });
+        let (members, edits_today) = (summary.members, room.edits_today.edits(unix_ms()));
         let replica = &room.space.replica;
-        shown["heads"] = replica.heads().iter().map(ToString::to_string).collect();
-        shown["ops"] = json!(replica.len());
-        shown["missing_keys"] = json!(replica.shut_keys().len());
-        Ok(shown)
+        answer(Details {
+            summary,
+            statistics: Statistics { members, online, idle, away, edits_today },
+            heads: replica.heads().iter().map(ToString::to_string).collect(),
+            ops: replica.len(),
+            missing_keys: replica.shut_keys().len(),
+        })
     }
 
     fn members(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
@@ -247,7 +244,6 @@ impl Actor {
         let all = room.space.members();
         let member = |person: DeviceId| {
             let devices: Vec<_> = all.iter().filter(|m| m.person == person.0).collect();
-            let mut entry = room.space.person_json(&person);
             let ids: Vec<String> = devices.iter().map(|m| DeviceId(m.author).to_string()).collect();
             let of = |p: &&Value| p["device"].as_str().is_some_and(|d| ids.iter().any(|id| id == d));
             let last = |m: &&omniscope_protocol::judge::Member| {
@@ -256,18 +252,20 @@ impl Actor {
             };
             let you = devices.iter().any(|m| m.author == me.0);
             let last = devices.iter().filter_map(last).max();
-            let first = devices.first();
-            entry["role"] = json!(first.map(|m| role_name(m.role)));
-            entry["joined"] = json!(first.map(|m| rfc3339(room.space.replica.time_ms(m.grant) as i64)));
-            entry["last_seen"] = json!(if you { Some(rfc3339(unix_ms())) } else { last.map(rfc3339) });
-            entry["you"] = json!(you);
-            entry["status"] = present.iter().find(of).map_or(json!("offline"), |p| p["status"].clone());
-            entry["devices"] = json!(ids);
-            entry["recovery"] = json!(room.space.is_recovery_key(&person));
-            entry
+            let status = present.iter().find(of).and_then(|p| p["status"].as_str()).unwrap_or("offline").to_owned();
+            let first = devices.first()?;
+            Some(Member {
+                person: room.space.shown_person(&person),
+                role: role_name(first.role),
+                joined: rfc3339(room.space.replica.time_ms(first.grant) as i64),
+                last_seen: if you { Some(rfc3339(unix_ms())) } else { last.map(rfc3339) },
+                you,
+                status,
+                devices: ids,
+                recovery: room.space.is_recovery_key(&person),
+            })
         };
-        let members: Vec<Value> = room.space.persons().into_iter().map(member).collect();
-        Ok(json!({"members": members}))
+        answer(Members { members: room.space.persons().into_iter().filter_map(member).collect() })
     }
 
     fn online_json(&self, id: &WorkspaceId) -> Value {
@@ -326,13 +324,8 @@ impl Actor {
         let even = |p: &event::Peer| p.behind == 0 && !p.ahead;
         let waiting = self.room(id)?.space.replica.waiting();
         let in_step = waiting == 0 && self.all_answered(id) && peers.iter().all(even);
-        let converged = if peers.is_empty() { Value::Null } else { json!(in_step) };
-        let mut report = json!({"converged": converged, "peers": peers});
-        let relays = self.mailboxes_json(id)["relays"].take();
-        if relays.as_array().is_some_and(|relays| !relays.is_empty()) {
-            report["relays"] = relays;
-        }
-        Ok(report)
+        let converged = (!peers.is_empty()).then_some(in_step);
+        answer(SyncReport { converged, peers, relays: self.shown_mailboxes(id) })
     }
 }
 

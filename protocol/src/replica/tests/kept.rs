@@ -24,7 +24,7 @@ fn answers(replica: &Replica) -> impl PartialEq + std::fmt::Debug + use<> {
     let places: Vec<_> = (0..replica.len()).map(|n| (replica.at(n), replica.time_ms(Node(n as u32)))).collect();
     let valid: Vec<bool> = nodes().map(|n| judge.valid(n)).collect();
     let profiles = [ALICE, BOB, CARA].map(|who| replica.profile(&id(who)).cloned());
-    let versions: Vec<_> = replica.versions().cloned().collect();
+    let versions = replica.versions();
     let saw: Vec<bool> = nodes().flat_map(|a| nodes().map(move |b| judge.causal().saw(a, b))).collect();
     let rest = (replica.invites().clone(), replica.epoch(), replica.shut_keys().clone(), replica.heads());
     (state(replica), places, valid, profiles, versions, saw, rest, replica.fold_order())

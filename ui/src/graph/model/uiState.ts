@@ -12,6 +12,8 @@ interface CanvasState {
   paletteAt: { x: number; y: number } | "centre" | null;
   /** What the canvas is asked to select and show; it answers by making this null. */
   goTo: readonly string[] | null;
+  /** Nodes that the canvas is to select once it has them. */
+  toSelect: readonly string[] | null;
   /** The one menu for everything: `find` looks for steps only. */
   commands: "all" | "find" | null;
   set: (patch: Partial<Omit<CanvasState, "set">>) => void;
@@ -26,6 +28,7 @@ export const useCanvas = create<CanvasState>((set) => ({
   showOwn: true,
   paletteAt: null,
   goTo: null,
+  toSelect: null,
   commands: null,
   set: (patch) => set(patch),
 }));
