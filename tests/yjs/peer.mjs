@@ -1,5 +1,6 @@
 // Real Yjs as a process: one JSON request a line, one JSON answer a line.
-//   {"make": seed}      → {"log": ["client:hex", …], "json": …}: three people edit at random, with undo and partitions.
+//   {"make": seed}      → {"log": ["client:hex", …], "json": …}: three people edit at random, with undo and partitions; or
+//                         {"contradicts": true} where an undo wrote what a window would not send (`ui/src/doc/order.ts`).
 //   {"read": ["hex", …]} → {"json": …, "pending": bool}: a fresh document that applies the updates in order.
 //   {"fold": ["hex", …]} → the same with all roots of a pipeline.
 import readline from 'node:readline'
@@ -49,7 +50,23 @@ const edit = (doc, random) => {
   text.delete(at, 1 + random(Math.min(3, text.length - at)))
 }
 
+const holds = (item, id) => item.id.client === id.client && item.id.clock <= id.clock && id.clock < item.id.clock + item.length
+
+// Whether what a transaction wrote lies between the neighbours that it names: else Yjs itself does not come to one order.
+const isOrdered = ({ doc, beforeState }) => {
+  const from = beforeState.get(doc.clientID) ?? 0
+  const own = (doc.store.clients.get(doc.clientID) ?? []).filter((item) => item.id.clock + item.length > from)
+  const reaches = (item, id, step) => {
+    let at = item[step]
+    while (at && !holds(at, id)) at = at[step]
+    return at !== null
+  }
+  const texts = own.filter((item) => item.content instanceof Y.ContentString && item.origin && item.rightOrigin)
+  return texts.every((item) => reaches(item, item.origin, 'left') && reaches(item, item.rightOrigin, 'right'))
+}
+
 const make = (seed) => {
+  let contradicts = false
   let state = seed
   const random = (n) => {
     state = (state * 1103515245 + 12345) % 2147483648
@@ -59,8 +76,10 @@ const make = (seed) => {
   const docs = CLIENTS.map((client) => Object.assign(document(), { clientID: client }))
   const undo = docs.map((doc) => new Y.UndoManager(ROOTS.map((r) => doc.getMap(r)), { captureTimeout: 0 }))
   for (const doc of docs) {
-    doc.on('update', (update, origin) => {
-      if (origin !== 'remote') log.push(`${doc.clientID}:${Buffer.from(update).toString('hex')}`)
+    doc.on('update', (update, origin, _, transaction) => {
+      if (origin === 'remote') return
+      contradicts ||= !isOrdered(transaction)
+      log.push(`${doc.clientID}:${Buffer.from(update).toString('hex')}`)
     })
   }
   const sync = () => {
@@ -81,7 +100,7 @@ const make = (seed) => {
   }
   sync()
   sync()
-  return { log, json: plain(docs[0]) }
+  return contradicts ? { contradicts } : { log, json: plain(docs[0]) }
 }
 
 const read = (updates, roots) => {

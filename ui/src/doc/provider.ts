@@ -1,7 +1,7 @@
 //! The Yjs provider over one window's channel to the engine: keeps a Y.Doc in step under the session the engine gave, and own edits safe across sessions.
 //!
 //! A session's Y.Doc is never resumed. Whenever the engine begins another one (its document was rebuilt, an edit was refused, Yjs left the client id by itself,
-//! `connect` after `disconnect`) a new Y.Doc takes its place, and own edits that were not durable yet are made again in it as facts, not as bytes.
+//! an own edit contradicts itself (`order`), `connect` after `disconnect`) a new Y.Doc takes its place, and own edits that were not durable yet are made again in it as facts, not as bytes.
 //! Deliberately absent: networks, keys, roles; who may write is the engine's word.
 import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
@@ -9,6 +9,7 @@ import { type Backend, BackendError, type Opened } from "../backend/types";
 import { type Frame, readFrame } from "../backend/frames";
 import { applyChanges, type Change, changesBetween, without } from "./changes";
 import { Emitter } from "./emitter";
+import { isOrdered } from "./order";
 import { Others } from "./others";
 import { Outbox } from "./outbox";
 
@@ -175,8 +176,12 @@ export class OmniScopeProvider extends Emitter<ProviderEvents> {
     doc.clientID = this.session.client;
     const others = new Others(doc, (own) => this.backend.setAwareness(handle, own));
     const outbox = new Outbox((update) => this.backend.pushUpdate(handle, update), (waiting) => this.emit("saved", { waiting }), (error) => this.pushFailed(BackendError.from(error)));
-    const push = (update: Uint8Array, origin: unknown) => {
-      if (origin !== this) outbox.add(update);
+    const push = (update: Uint8Array, origin: unknown, _: Y.Doc, transaction: Y.Transaction) => {
+      if (origin === this) return;
+      const leaves = this.status === "connected" && !isOrdered(transaction);
+      if (leaves) outbox.stop();
+      outbox.add(update);
+      if (leaves) this.reopen("");
     };
     doc.on("update", push);
     return {
