@@ -202,32 +202,36 @@ fn heads(op: &Arc<[u8]>) -> Vec<OpId> {
 }
 
 #[test]
-fn a_key_for_a_link_is_taken_from_owners_only() {
+fn a_key_for_a_link_is_taken_from_owners_only_and_for_links_that_this_relay_attests() {
     use omniscope_protocol::identity::KeyId;
     use omniscope_protocol::op::Invite;
     use omniscope_protocol::wire::Deposit;
     let mut stage = Stage::new(MailboxLimits::default());
     stage.register(ANA, b"sesame");
-    let invite = Body::Invite(Invite {
-        role: Role::Viewer,
-        cap: genesis().id,
-        max_uses: Some(1),
-        attester: Some(key(100).id()),
-        expires: None,
-        key: key(50).id(),
-        bound_to: None,
-        approve: false,
-    });
-    let made = ops(vec![set_role(BEN, Role::Editor), invite]);
+    let attested_by = |attester: u8| {
+        Body::Invite(Invite {
+            role: Role::Viewer,
+            cap: genesis().id,
+            max_uses: Some(1),
+            attester: Some(key(attester).id()),
+            expires: None,
+            key: key(50).id(),
+            bound_to: None,
+            approve: false,
+        })
+    };
+    let made = ops(vec![set_role(BEN, Role::Editor), attested_by(100), attested_by(ANA)]);
     assert!(matches!(stage.push(&made), Response::Receipt { .. }));
-    let (workspace, invite) = (genesis().workspace(), heads(&made[2])[0]);
-    let mut lay = |from: u8, n: u8| {
+    let workspace = genesis().workspace();
+    let [own, anas] = [&made[2], &made[3]].map(|op| heads(op)[0]);
+    let mut lay = |from: u8, invite: OpId, n: u8| {
         let deposit = Deposit { key: KeyId([n; 32]), seal: [n; 80] };
         stage.answer(from, Request::Deposit { workspace, invite, deposit }, true)
     };
-    assert_eq!(lay(BEN, 1), refused(Refusal::NotMember));
-    assert!(matches!(lay(ANA, 2), Response::Receipt { .. }));
-    assert_eq!(lay(BEN, 3), refused(Refusal::NotMember), "what lies there stays");
+    assert_eq!(lay(BEN, own, 1), refused(Refusal::NotMember));
+    assert!(matches!(lay(ANA, own, 2), Response::Receipt { .. }));
+    assert_eq!(lay(BEN, own, 3), refused(Refusal::NotMember), "what lies there stays");
+    assert_eq!(lay(ANA, anas, 4), refused(Refusal::NotAttester), "Ana attests that one");
 }
 
 #[test]
