@@ -83,6 +83,8 @@ struct Room {
     heads_told: Vec<OpId>,
     /// When those connected are to be announced.
     near_due: Option<u64>,
+    /// How often they were.
+    near_told: usize,
     /// Whom connected members are connected with, by what they say themselves.
     near: BTreeMap<DeviceId, BTreeSet<DeviceId>>,
     /// What is to be committed together, and when.
@@ -352,7 +354,7 @@ impl Actor {
         }
         if membership {
             self.on_membership(id);
-            // Only members are named as near, and only members are heeded.
+            // Only members are named as near.
             self.near_changed(id);
         }
         if membership || profiles {

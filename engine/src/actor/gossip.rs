@@ -65,30 +65,33 @@ impl Actor {
         if !note.is_genuine(id) {
             return Verdict::Reject;
         }
-        if outsider {
-            if let NoteContent::Presence(body) = note.content {
-                self.hold_presence(id, note.device, body);
-            }
-            return Verdict::Ignore;
-        }
-        self.heard(&note.device);
         match note.content {
-            NoteContent::Presence(body) => self.on_presence(id, note.device, body),
-            NoteContent::Near(devices) => {
-                if self.peers.contains_key(&note.device)
-                    && let Ok(room) = self.room(id)
-                {
-                    room.near.insert(note.device, devices.into_iter().collect());
-                }
-                // Only neighbours can spare anything by it.
-                Verdict::Ignore
+            NoteContent::Near(devices) => self.note_near(id, note.device, devices),
+            NoteContent::Presence(body) if outsider => self.hold_presence(id, note.device, body),
+            NoteContent::Heads(_) if outsider => {}
+            NoteContent::Presence(body) => {
+                self.heard(&note.device);
+                return self.on_presence(id, note.device, body);
             }
             NoteContent::Heads(heads) => {
+                self.heard(&note.device);
                 if self.note_heads(id, note.device, &heads) {
                     self.doubt(id, note.device);
                 }
-                Verdict::Accept
+                return Verdict::Accept;
             }
+        }
+        Verdict::Ignore
+    }
+
+    /// Whom a neighbour hears is kept before the log tells that it is a member: it says so when it is met, and not again
+    /// until somebody comes or goes. At most one list a connection; only neighbours can spare anything by it.
+    fn note_near(&mut self, id: &WorkspaceId, device: DeviceId, near: Vec<DeviceId>) {
+        self.heard(&device);
+        if self.peers.contains_key(&device)
+            && let Some(room) = self.rooms.get_mut(id)
+        {
+            room.near.insert(device, near.into_iter().collect());
         }
     }
 

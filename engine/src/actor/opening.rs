@@ -93,6 +93,7 @@ impl Actor {
             heads_due: None,
             heads_told: Vec::new(),
             near_due: None,
+            near_told: 0,
             near: BTreeMap::new(),
             gathered: Batch::default(),
             commit_due: None,

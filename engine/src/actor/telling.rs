@@ -68,14 +68,18 @@ impl Actor {
         }
     }
 
-    /// Tells members whom this device hears directly. With one peer there is nobody to spare anything.
+    /// Tells members whom this device hears directly. With one peer there is nobody to spare anything. Gossip drops what it
+    /// carried lately, and one who subscribes late has still to be told, so the list begins with another each time.
     pub(super) fn announce_near(&mut self, id: &WorkspaceId) {
         let Some(room) = self.rooms.get_mut(id) else { return };
         room.near_due = None;
         let replica = &room.space.replica;
         let members = self.peers.keys().filter(|d| replica.role(d) > Role::None);
-        let near: Vec<DeviceId> = members.copied().take(MAX_NEAR).collect();
+        let mut near: Vec<DeviceId> = members.copied().take(MAX_NEAR).collect();
         if near.len() > 1 {
+            room.near_told = room.near_told.wrapping_add(1);
+            let first = room.near_told % near.len();
+            near.rotate_left(first);
             self.note(id, NoteContent::Near(near));
         }
     }

@@ -119,6 +119,9 @@ fn new_gossip() -> Result<Gossip, NetError> {
         .prune_backoff(PRUNE_BACKOFF)
         .unsubscribe_backoff(UNSUBSCRIBE_BACKOFF)
         .graft_flood_threshold(PRUNE_BACKOFF / 2)
+        // Nobody is told which messages there are: what was missed is learnt from heads, and each costs its name once more.
+        .gossip_lazy(0)
+        .gossip_factor(0.0)
         .publish_queue_duration(QUEUE_PATIENCE)
         .forward_queue_duration(QUEUE_PATIENCE)
         .duplicate_cache_time(DUPLICATE_MEMORY)
