@@ -40,6 +40,9 @@ async fn who_holds_a_link_that_asks_waits_until_an_owner_who_saw_the_fingerprint
     let message = invite_asking(&ana).await;
     let ben = Window::open(&Setup::of("Ben", root.path()).through(&relay)).await;
     ask(&ben, &message).await;
+    // The notice stays for 20 s only, and looking takes its time.
+    ana.until("a notice", "document.body.innerText.includes('Ben asks to join as editor')").await;
+    ana.find(&id("share-requests")).await;
     look(&ben, "waiting").await;
     ben.click(&id("profile-open")).await;
     let shown = ben
@@ -47,8 +50,6 @@ async fn who_holds_a_link_that_asks_waits_until_an_owner_who_saw_the_fingerprint
         .await;
     ben.press(&['\u{E00C}']).await;
 
-    ana.find(&id("share-requests")).await;
-    ana.until("a notice", "document.body.innerText.includes('Ben asks to join as editor')").await;
     ana.click(&id("share-open")).await;
     ana.find(&id("join-request")).await;
     let request = ana.text(&id("join-request")).await;
