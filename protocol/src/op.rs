@@ -17,6 +17,7 @@ use crate::identity::{DeviceId, DeviceKey, OpId, Purpose, SIGNATURE_BYTES, Works
 use crate::judge::{Fact, FactKind, Role};
 use crate::kept::Kept;
 
+#[cfg(feature = "document")]
 pub(crate) use body::sealed_kind;
 pub use body::{
     Body, Checkpoint, Invite, KeyShare, MAX_ADOPTS, MAX_EDIT_BYTES, MAX_NAME_BYTES, MAX_PARTS, MAX_SEALS,
