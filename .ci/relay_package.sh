@@ -29,5 +29,5 @@ case "$profile" in
 esac
 built=$profile
 [ "$built" = release ] || built=dev
-"$tools/bin/cargo-deb" deb --quiet --no-build --profile "$built" -p omniscope-relay --output "$target/package/" |
+"$tools/bin/cargo-deb" deb --quiet --no-build --strip --profile "$built" -p omniscope-relay --output "$target/package/" |
     sed 's/^/package: /'
