@@ -64,10 +64,7 @@ pictures: setup ui ## docs/images, taken anew from real windows
 	@target=$$($(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
 	  "$$target/debug/pictures" docs/images
 
-window-fuzz: ## every decoder under libFuzzer; needs a nightly toolchain
-	@.ci/fuzz.sh
-
-bench: setup ui ## the window with ten people, in release mode; see docs/performance.md
+window-bench: setup ui ## the window with ten people, in release mode; see docs/performance.md
 	@$(CARGO) build $(LOCKED) --release --workspace --bin omniscope-desktop --bin window-bench
 	@target=$$($(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
 	  "$$target/release/window-bench"
