@@ -47,11 +47,11 @@ fn typing(keystrokes: u64) -> Vec<u8> {
     number(&mut out, CLIENT);
     out.push(1);
     text(&mut out, "a");
-    for _ in 0..keystrokes {
-        // Right origin: the first character, so that no two structs merge.
+    for clock in 2..keystrokes + 2 {
+        // Right origin: what was typed last, so that no two structs merge.
         out.push(0x44);
         number(&mut out, CLIENT);
-        out.push(2);
+        number(&mut out, clock);
         text(&mut out, "x");
     }
     out.push(0);

@@ -3,11 +3,12 @@
 //! [`Update::parse`] judges bytes alone; [`Index::check`] judges the parsed update against the causal past. Both are
 //! total and pure, so that every peer reaches the same verdict in whatever order ops arrive.
 //!
-//! Deliberately absent: a document, positions in a text, deletion state, anything that depends on what other sessions
-//! wrote later. v2 updates are not read.
+//! Deliberately absent: a document, deletion state, anything that depends on what other sessions wrote later. v2 updates
+//! are not read.
 
 mod bytes;
 mod index;
+mod order;
 mod schema;
 mod structs;
 mod update;

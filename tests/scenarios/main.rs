@@ -31,6 +31,7 @@ mod namespaces;
 mod nat_pairs;
 mod network;
 mod offline;
+mod one_order;
 mod paths_lost;
 mod paths_relays;
 mod paths_soak;

@@ -153,6 +153,21 @@ fn of_place(me: u64, other: u64) -> Vec<Case> {
     let between = one().b(&[0xc4]).b(&at(other, 2).0).b(&at(other, 0).0).s("x").n(0);
     add("torn_neighbours", "neighbours in different places", "gate.neighbours", between);
     add("beside_the_node", "characters beside a node", "gate.content", after(at(other, 0)));
+    let between = |left: Raw, right: Raw| raw().b(&[0xc4]).b(&left.0).b(&right.0).s("x");
+    let turned = one().b(&between(at(other, 3), at(other, 2)).0).n(0);
+    add(
+        "neighbours_turned_round",
+        "a left neighbour right of the right one: Yjs ends differently",
+        "gate.order",
+        turned,
+    );
+    let around = between(at(other, 2), at(other, 3));
+    let twice = structs(2, me, 0).b(&around.0).b(&around.0).n(0);
+    add("own_between", "between neighbours that an own character parts already", "gate.order", twice);
+    let one_neighbour = one().b(&between(at(other, 2), at(other, 2)).0).n(0);
+    add("one_neighbour_twice", "a left neighbour that is the right one, too", "gate.order", one_neighbour);
+    let set_twice = structs(2, me, 0).b(&meta().0).b(YES).b(&meta().0).b(YES).n(0);
+    add("value_beside_its_own", "a key set as if it had not been set just before", "gate.order", set_twice);
     let delete = |client: u64, clock: u64, len: u64| raw().n(0).n(1).n(client).n(1).n(clock).n(len);
     add(
         "delete_the_future",
@@ -243,6 +258,7 @@ fn the_corpus_is_refused_with_the_codes_that_were_fixed() {
         "gate.root",
         "gate.parent",
         "gate.content",
+        "gate.order",
     ];
     assert_eq!(codes, all.into_iter().collect(), "every code of the gate has a case");
 }

@@ -52,17 +52,16 @@ const edit = (doc, random) => {
 
 const holds = (item, id) => item.id.client === id.client && item.id.clock <= id.clock && id.clock < item.id.clock + item.length
 
-// Whether what a transaction wrote lies between the neighbours that it names: else Yjs itself does not come to one order.
+// Whether what a transaction wrote stood beside the neighbours that it names, with nothing between: else Yjs itself does not come to one order.
 const isOrdered = ({ doc, beforeState }) => {
   const from = beforeState.get(doc.clientID) ?? 0
-  const own = (doc.store.clients.get(doc.clientID) ?? []).filter((item) => item.id.clock + item.length > from)
   const reaches = (item, id, step) => {
     let at = item[step]
-    while (at && !holds(at, id)) at = at[step]
-    return at !== null
+    while (at && !(id && holds(at, id)) && at.id.client === doc.clientID && at.id.clock > item.id.clock) at = at[step]
+    return at === null ? id === null : id !== null && holds(at, id)
   }
-  const texts = own.filter((item) => item.content instanceof Y.ContentString && item.origin && item.rightOrigin)
-  return texts.every((item) => reaches(item, item.origin, 'left') && reaches(item, item.rightOrigin, 'right'))
+  const own = (doc.store.clients.get(doc.clientID) ?? []).filter((item) => item.id.clock + item.length > from)
+  return own.every((item) => (item.id.clock < from || reaches(item, item.origin, 'left')) && reaches(item, item.rightOrigin, 'right'))
 }
 
 const make = (seed) => {

@@ -1,9 +1,10 @@
-//! The gate's shadow of the document: to which map, key or text each clock belongs.
+//! The gate's shadow of the document: to which map, key or text each clock belongs, and in which order they stand there.
 //!
-//! Holds facts that no later op changes. Deliberately absent: order, deletion and content, which are the document's.
+//! Holds facts that no later op changes. Deliberately absent: deletion and content, which are the document's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::order::{self, Draft, Order};
 use super::schema::{Place, ROOTS, Rule};
 use super::structs::{Content, Id, Parent, Struct};
 use super::update::Update;
@@ -33,6 +34,8 @@ pub enum Refusal {
     Parent(u64),
     #[error("the content at {0} may not stand there")]
     Content(u64),
+    #[error("the struct at {0} names neighbours that did not stand beside each other")]
+    Order(u64),
 }
 
 impl Refusal {
@@ -48,6 +51,7 @@ impl Refusal {
             Self::Root(_) => "gate.root",
             Self::Parent(_) => "gate.parent",
             Self::Content(_) => "gate.content",
+            Self::Order(_) => "gate.order",
         }
     }
 }
@@ -75,7 +79,7 @@ struct Type {
 
 kept!(Run { end, slot, made });
 kept!(Type { place, characters, keys });
-kept!(Index { clients, slots, types });
+kept!(Index { clients, slots, types, order } anew { turn });
 
 /// For each clock that passed the gate, its place. Some bytes a run of typing, not a keystroke.
 #[derive(Debug, Clone)]
@@ -83,12 +87,15 @@ pub struct Index {
     clients: BTreeMap<u64, Vec<Run>>,
     slots: Vec<Rule>,
     types: Vec<Type>,
+    order: Order,
+    /// Changes with every change.
+    turn: u64,
 }
 
 impl Default for Index {
     fn default() -> Self {
         let types = ROOTS.map(|(_, place)| Type { place, characters: 0, keys: BTreeMap::new() }).into();
-        Self { clients: BTreeMap::new(), slots: Vec::new(), types }
+        Self { clients: BTreeMap::new(), slots: Vec::new(), types, order: Order::default(), turn: 0 }
     }
 }
 
@@ -96,12 +103,13 @@ impl Default for Index {
 #[derive(Debug)]
 pub struct Fit {
     client: Option<u64>,
-    /// The size of the index by which slots and types are numbered.
-    on: (usize, usize),
+    /// The turn of the index that judged it.
+    on: u64,
     runs: Vec<Run>,
     types: Vec<Type>,
     slots: Vec<Rule>,
     keys: Vec<(u32, Box<str>, u32)>,
+    order: order::Changes,
 }
 
 impl Index {
@@ -134,8 +142,10 @@ impl Index {
     /// Takes in what an update adds. Nothing may have been inserted since [`Index::check`] said so; a stale fit changes
     /// nothing.
     pub fn insert(&mut self, fit: Fit) {
-        let Fit { client, on, runs, types, slots, keys } = fit;
-        let Some(client) = client.filter(|_| on == self.size()) else { return };
+        let Fit { client, on, runs, types, slots, keys, order } = fit;
+        let Some(client) = client.filter(|_| on == self.turn) else { return };
+        self.turn += 1;
+        self.order.take(order);
         self.slots.extend(slots);
         self.types.extend(types);
         for (parent, key, slot) in keys {
@@ -147,16 +157,15 @@ impl Index {
         }
     }
 
-    /// What a fit's numbers rest on.
-    fn size(&self) -> (usize, usize) {
-        (self.slots.len(), self.types.len())
-    }
-
-    /// Forgets the clocks of a client from `end` on: they were written on a branch that lost.
+    /// Forgets the clocks of a client from `end` on: they were written on a branch that lost. Whatever had seen one of
+    /// them has to be forgotten too before anything more is judged.
     pub fn cut(&mut self, client: u64, end: u64) {
         let Some(runs) = self.clients.get_mut(&client) else { return };
+        self.turn += 1;
         let end = u32::try_from(end).unwrap_or(u32::MAX);
         let kept = runs.partition_point(|run| run.end < end);
+        let slots: BTreeSet<u32> = runs[kept..].iter().map(|run| run.slot).collect();
+        slots.into_iter().for_each(|slot| self.order.cut(slot, client, end));
         runs.truncate(kept + 1);
         if let Some(last) = runs.last_mut() {
             last.end = last.end.min(end);
@@ -190,6 +199,7 @@ impl Index {
             types: Vec::new(),
             slots: Vec::new(),
             keys: BTreeMap::new(),
+            order: self.order.draft(),
         };
         for item in update.structs() {
             news.add(&item)?;
@@ -210,12 +220,14 @@ struct News<'a> {
     types: Vec<Type>,
     slots: Vec<Rule>,
     keys: BTreeMap<(u32, &'a str), u32>,
+    order: Draft<'a>,
 }
 
 impl<'a> News<'a> {
     fn fit(self, client: Option<u64>) -> Fit {
         let keys = self.keys.into_iter().map(|((parent, key), slot)| (parent, key.into(), slot)).collect();
-        Fit { client, on: self.index.size(), runs: self.runs, types: self.types, slots: self.slots, keys }
+        let order = self.order.changes();
+        Fit { client, on: self.index.turn, runs: self.runs, types: self.types, slots: self.slots, keys, order }
     }
 
     fn add(&mut self, item: &Struct<'a>) -> Result<(), Refusal> {
@@ -230,6 +242,11 @@ impl<'a> News<'a> {
             (Rule::Text, Content::NewText) => self.make(Place::Text),
             _ => return Err(Refusal::Content(clock)),
         };
+        let id = Id { client: self.client, clock: self.clock };
+        let new = order::New { id, len: item.len, origin: item.origin, right: item.right };
+        if !self.order.place(slot, new, self.past) {
+            return Err(Refusal::Order(clock));
+        }
         self.clock += item.len;
         push_run(&mut self.runs, Run { end: self.clock, slot, made });
         Ok(())

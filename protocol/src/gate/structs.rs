@@ -16,11 +16,13 @@ const MAP: u8 = 1;
 const TEXT: u8 = 2;
 
 /// One position in a client's clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id {
     pub(super) client: u64,
     pub(super) clock: u32,
 }
+
+kept!(Id { client, clock });
 
 /// What a struct without origins names as its parent.
 #[derive(Debug, Clone, Copy)]

@@ -87,6 +87,8 @@ impl Sessions {
             self.lose(loser, judge, &mut newly);
         }
         newly.retain(|n| *n != node);
+        #[cfg(feature = "document")]
+        newly.iter().for_each(|lost| self.cut_content(*lost));
         newly
     }
 
@@ -123,8 +125,6 @@ impl Sessions {
         if let Some(holder) = holder {
             let theirs = self.places[holder.index()].session;
             self.sessions[theirs as usize].line.truncate(at);
-            #[cfg(feature = "document")]
-            self.cut_content(client, theirs, if theirs == number { holder } else { Node(0) });
         }
         if at == 0 {
             self.openings.insert(client, node);

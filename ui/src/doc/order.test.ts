@@ -5,18 +5,21 @@ import { MemoryBackend } from "../backend/memory";
 import { isOrdered } from "./order";
 import { OmniScopeProvider } from "./provider";
 
-/** Writes "!" behind the last and before the first character of a text, as undoing a deletion in parts can: between neighbours that stand the other way round. */
-function contradict(text: Y.Text) {
+/** Writes "!" between two items of a text, whether or not they stand beside each other. */
+function put(text: Y.Text, neighbours: (items: Y.Item[]) => [left: Y.Item | undefined, right: Y.Item | undefined]) {
   const doc = text.doc;
   if (!doc) throw new Error("the text is in no document");
   doc.transact((transaction) => {
-    const first = text._start;
-    const last = Y.getItem(doc.store, Y.createID(doc.clientID, Y.getState(doc.store, doc.clientID) - 1)) as Y.Item;
-    if (!first) throw new Error("the text is empty");
+    const items: Y.Item[] = [];
+    for (let item = text._start; item; item = item.right) items.push(item);
+    const [left, right] = neighbours(items);
     const id = Y.createID(doc.clientID, Y.getState(doc.store, doc.clientID));
-    new Y.Item(id, last, last.lastId, first, first.id, text, null, new Y.ContentString("!")).integrate(transaction, 0);
+    new Y.Item(id, left ?? null, left?.lastId ?? null, right ?? null, right?.id ?? null, text, null, new Y.ContentString("!")).integrate(transaction, 0);
   });
 }
+
+/** As undoing a deletion in parts can: between neighbours that stand the other way round. */
+const contradict = (text: Y.Text) => put(text, (items) => [items[1], items[0]]);
 
 function written(doc: Y.Doc): boolean[] {
   const heard: boolean[] = [];
@@ -52,6 +55,19 @@ describe("the order of own characters", () => {
     expect(heard).toEqual([true, true]);
     contradict(ana.getText("notes"));
     expect(heard).toEqual([true, true, false]);
+  });
+
+  it("does not hold between neighbours that something parts, nor at an end that is none", () => {
+    const ana = new Y.Doc({ gc: false });
+    const notes = ana.getText("notes");
+    const heard = written(ana);
+    notes.insert(0, "ab");
+    notes.insert(1, "c");
+    put(notes, ([a, c]) => [a, c]);
+    put(notes, (items) => [items.at(-1), undefined]);
+    put(notes, ([a, , , b]) => [a, b]);
+    put(notes, ([a]) => [a, undefined]);
+    expect(heard).toEqual([true, true, true, true, false, false]);
   });
 
   it("is kept by the provider: what does not hold is said again in a new session, and its bytes go nowhere", async () => {

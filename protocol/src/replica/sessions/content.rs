@@ -85,12 +85,21 @@ impl Sessions {
         Some(&self.sessions[self.places[opening.index()].session as usize].content)
     }
 
-    /// Forgets what a session wrote from an op on that lost.
-    pub(super) fn cut_content(&mut self, client: u64, number: u32, loser: Node) {
-        let content = &mut self.sessions[number as usize].content;
-        content.written.retain(|w| w.node < loser);
-        content.refused = content.refused.filter(|n| *n < loser);
-        self.index.cut(client, content.end());
+    /// Forgets what the session of a lost op wrote from there on.
+    pub(super) fn cut_content(&mut self, lost: Node) {
+        let Some(session) = self.sessions.get_mut(self.places[lost.index()].session as usize) else { return };
+        let content = &mut session.content;
+        content.refused = content.refused.filter(|n| *n < lost);
+        if content.written.last().is_some_and(|w| w.node >= lost) {
+            content.written.retain(|w| w.node < lost);
+            self.index.cut(session.client, content.end());
+        }
+    }
+
+    /// How many runs of clocks the gate's index holds.
+    #[cfg(test)]
+    pub(in crate::replica) fn runs(&self) -> usize {
+        self.index.runs()
     }
 
     /// Forgets what everybody wrote and what the gate said of it, to begin again at the first op.

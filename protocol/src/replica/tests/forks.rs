@@ -36,7 +36,7 @@ impl Tangle {
                 self.owners[who].take(&self.bobs[some].0).unwrap();
             }
             8..10 => {
-                self.open(who).edit("own");
+                self.owner_goes_on(who, some);
             }
             10 => {
                 let role = [Role::None, Role::None, Role::Editor][self.dice.roll(3)];
@@ -56,9 +56,21 @@ impl Tangle {
             let heads = self.owners[self.dice.roll(2)].heads();
             names.extend(heads.into_iter().filter(|id| *id != before.id));
         }
-        let text = format!("k{}", self.bobs.len());
-        let op = forge(BOB, workspace, nonce, seq + 1, &names, whole(set_meta(client, seq, &text)));
+        // All set one key, each as the value behind one that it had seen.
+        let update = if seq == 0 { set_meta(client, 0, "k") } else { set_again(client, seq, (client, seq - 1)) };
+        let op = forge(BOB, workspace, nonce, seq + 1, &names, whole(update));
         self.bobs.push((op, nonce, seq + 1));
+    }
+
+    /// An owner sets the key, on what Bob said if it counts there.
+    fn owner_goes_on(&mut self, who: usize, at: usize) {
+        let (bobs, nonce, seq) = self.bobs[at].clone();
+        let theirs = crate::op::client_id(&bobs.workspace(), &id(BOB), &SessionId([nonce; 16]));
+        let owner = self.open(who);
+        let client = owner.session.client();
+        let behind = seq.checked_sub(1).filter(|_| owner.replica.is_folded(&bobs.id));
+        let update = behind.map_or_else(|| set_meta(client, 0, "k"), |clock| set_again(client, 0, (theirs, clock)));
+        owner.say(whole(update));
     }
 
     /// An owner in a new session, for theirs may have been lost.
@@ -132,7 +144,7 @@ fn in_any_order_what_is_lost_is_what_the_rule_says_of_the_whole() {
             let by_rule = lost_by_rule(&peer.replica, &ops);
             let lost: Vec<OpId> = ops.iter().filter(|op| peer.replica.is_lost(&op.id)).map(|op| op.id).collect();
             assert_eq!(lost, by_rule, "world {seed}");
-            let found = state(&peer.replica);
+            let found = (state(&peer.replica), peer.replica.sessions.runs());
             assert_eq!(*expected.get_or_insert_with(|| found.clone()), found, "world {seed}");
             came_back += was_lost.iter().filter(|id| !lost.contains(id)).count();
             settled_anew += peer.rereads;
