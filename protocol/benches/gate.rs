@@ -5,6 +5,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use omniscope_protocol::gate::{Index, Past, Update};
 
 const CLIENT: u64 = 7;
+/// Comes before `CLIENT` in what both begin at one place.
+const OTHER: u64 = 5;
 
 /// Nothing of others lies in the past.
 struct Alone;
@@ -77,5 +79,52 @@ fn gate(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, gate);
+/// What another wrote is unseen: `update` is one character of `OTHER` in the notes that [`typing`] made, behind its last one or
+/// behind none.
+fn one_character(clock: u64) -> Update {
+    let mut out = vec![1, 1];
+    number(&mut out, OTHER);
+    number(&mut out, clock);
+    if clock > 0 {
+        out.push(0x84);
+        number(&mut out, OTHER);
+        number(&mut out, clock - 1);
+    } else {
+        out.extend([0x04, 0]);
+        number(&mut out, CLIENT);
+        out.push(1);
+    }
+    text(&mut out, "y");
+    out.push(0);
+    Update::parse(&out).unwrap()
+}
+
+/// The notes are known, and nothing in them.
+struct Begun;
+
+impl Past for Begun {
+    fn end(&self, client: u64) -> u64 {
+        if client == CLIENT { 2 } else { 0 }
+    }
+}
+
+fn beside_others(c: &mut Criterion) {
+    let mut group = c.benchmark_group("gate, a character beside unseen pieces");
+    for pieces in [100, 5_000] {
+        let mut index = Index::default();
+        let update = Update::parse(&typing(pieces)).unwrap();
+        index.insert(index.check(&update, CLIENT, 0, &Alone).unwrap());
+        let (first, second) = (one_character(0), one_character(1));
+        group.bench_function(BenchmarkId::new("the first", pieces), |b| {
+            b.iter(|| index.check(&first, OTHER, 0, &Begun).unwrap());
+        });
+        index.insert(index.check(&first, OTHER, 0, &Begun).unwrap());
+        group.bench_function(BenchmarkId::new("typed on", pieces), |b| {
+            b.iter(|| index.check(&second, OTHER, 1, &Begun).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, gate, beside_others);
 criterion_main!(benches);

@@ -50,6 +50,15 @@ pub(super) struct New {
     pub(super) right: Option<Id>,
 }
 
+impl New {
+    /// Whether it goes on where a piece that begins at `id` ends, before the same right neighbour.
+    fn follows(&self, id: Id, piece: &Piece) -> bool {
+        self.id == Id { clock: piece.end, ..id }
+            && self.origin == Some(Id { clock: piece.end - 1, ..id })
+            && self.right == piece.right
+    }
+}
+
 /// What an update changes of an order.
 #[derive(Debug)]
 pub(super) struct Changes(Pieces);
@@ -100,15 +109,27 @@ impl Draft<'_> {
     }
 
     /// Puts an item where every document library puts it; whether it may stand there. What it names must stand in the slot, or
-    /// it may not.
+    /// it may not. Costs follow what others put between the neighbours, except for who types on behind what it typed last.
     pub(super) fn place(&mut self, slot: u32, new: New, past: &dyn Past) -> bool {
-        let Some(origin) = self.end_piece(slot, new.origin.unwrap_or(HEAD)) else { return false };
-        let Some(between) = self.between(slot, origin, new.right) else { return false };
-        if between.iter().any(|(id, _)| self.had(slot, new, *id, past)) {
+        let origin = new.origin.unwrap_or(HEAD);
+        // Its author must have had no more than for the item before it, and there nothing stood between.
+        let goes_on = self.piece(slot, origin).is_some_and(|(id, piece)| new.follows(id, &piece));
+        let Some(origin) = self.end_piece(slot, origin) else { return false };
+        if !goes_on && !self.stood_beside(slot, origin, new, past) {
             return false;
         }
-        let left = sort_in(new, &between).unwrap_or(origin);
+        let Some(left) = self.sort_in(slot, origin, new) else { return false };
         self.link(slot, left, new)
+    }
+
+    /// Whether the right neighbour stands behind a piece, and between them nothing that the author must have had.
+    fn stood_beside(&mut self, slot: u32, left: Id, new: New, past: &dyn Past) -> bool {
+        let mut at = self.next(slot, left);
+        while at != new.right {
+            let Some(id) = at.filter(|id| !self.had(slot, new, *id, past)) else { return false };
+            at = self.next(slot, id);
+        }
+        true
     }
 
     /// The piece that an item is in.
@@ -140,16 +161,13 @@ impl Draft<'_> {
         Some(id)
     }
 
-    /// What stands behind a piece and before `right`; none if `right` does not begin a piece behind it.
-    fn between(&self, slot: u32, left: Id, right: Option<Id>) -> Option<Vec<(Id, Piece)>> {
-        let mut between = Vec::new();
-        let mut at = self.piece(slot, left)?.1.next;
-        while at != right {
-            let (id, piece) = self.piece(slot, at?)?;
-            between.push((id, piece));
-            at = piece.next;
-        }
-        Some(between)
+    /// A piece by its first item.
+    fn begun(&self, slot: u32, id: Id) -> Option<&Piece> {
+        self.changed.get(&(slot, id)).or_else(|| self.order.pieces.get(&(slot, id)))
+    }
+
+    fn next(&self, slot: u32, id: Id) -> Option<Id> {
+        self.begun(slot, id)?.next
     }
 
     /// Whether the author of an item must have had another one in the same slot.
@@ -175,48 +193,49 @@ impl Draft<'_> {
         had.get(&other.client).is_some_and(|reach| other.clock < *reach)
     }
 
+    /// The piece behind which an item comes, by the scan of Yjs 13.6 (`Item.integrate`).
+    fn sort_in(&self, slot: u32, origin: Id, new: New) -> Option<Id> {
+        let mut left = origin;
+        let mut scanned: BTreeMap<Id, (u32, usize)> = BTreeMap::new();
+        // Those scanned from here on may still come behind the item.
+        let mut open = 0;
+        let mut at = self.next(slot, origin);
+        while at != new.right {
+            let id = at?;
+            let piece = self.begun(slot, id)?;
+            let turn = scanned.len();
+            scanned.insert(id, (piece.end, turn));
+            let before = |item: Id| {
+                let (id, (end, turn)) = scanned.range(..=item).next_back()?;
+                (id.client == item.client && item.clock < *end).then_some(*turn)
+            };
+            let behind = if piece.origin == new.origin {
+                if id.client >= new.id.client && piece.right == new.right {
+                    break;
+                }
+                id.client < new.id.client
+            } else {
+                let Some(before) = piece.origin.and_then(before) else { break };
+                before < open
+            };
+            if behind {
+                (left, open) = (id, turn + 1);
+            }
+            at = piece.next;
+        }
+        Some(left)
+    }
+
     fn link(&mut self, slot: u32, left: Id, new: New) -> bool {
-        let Some((left, mut piece)) = self.piece(slot, left) else { return false };
-        let last = Id { clock: piece.end - 1, ..left };
-        if new.origin == Some(last) && new.right == piece.right && new.id == (Id { clock: piece.end, ..left }) {
-            piece.end += new.len;
+        let Some(mut piece) = self.begun(slot, left).copied() else { return false };
+        let New { id, len, origin, right } = new;
+        if new.follows(left, &piece) {
+            piece.end += len;
         } else {
-            let New { id, len, origin, right } = new;
             self.changed.insert((slot, id), Piece { end: id.clock + len, origin, right, next: piece.next });
             piece.next = Some(id);
         }
         self.changed.insert((slot, left), piece);
         true
     }
-}
-
-/// Behind which of the pieces between its neighbours an item comes; none if it comes before them. The scan of Yjs 13.6
-/// (`Item.integrate`).
-fn sort_in(new: New, between: &[(Id, Piece)]) -> Option<Id> {
-    let mut left = None;
-    // Those from here on may still come behind the item.
-    let mut open = 0;
-    let mut scanned: BTreeMap<Id, usize> = BTreeMap::new();
-    for (at, (id, piece)) in between.iter().enumerate() {
-        scanned.insert(*id, at);
-        let behind = if piece.origin == new.origin {
-            if id.client >= new.id.client && piece.right == new.right {
-                break;
-            }
-            id.client < new.id.client
-        } else {
-            let before = |origin: Id| {
-                scanned
-                    .range(..=origin)
-                    .next_back()
-                    .filter(|(id, at)| id.client == origin.client && origin.clock < between[**at].1.end)
-            };
-            let Some((_, before)) = piece.origin.and_then(before) else { break };
-            *before < open
-        };
-        if behind {
-            (left, open) = (Some(*id), at + 1);
-        }
-    }
-    left
 }
