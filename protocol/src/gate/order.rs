@@ -67,13 +67,15 @@ pub(super) struct Changes(Pieces);
 pub(super) struct Draft<'a> {
     order: &'a Order,
     changed: Pieces,
+    /// How far each client reaches in the past, as far as it was asked.
+    seen: BTreeMap<u64, u64>,
     /// By slot, how far each client reaches in what the author of the items placed last must have had.
     had: BTreeMap<u32, BTreeMap<u64, u32>>,
 }
 
 impl Order {
     pub(super) fn draft(&self) -> Draft<'_> {
-        Draft { order: self, changed: Pieces::new(), had: BTreeMap::new() }
+        Draft { order: self, changed: Pieces::new(), seen: BTreeMap::new(), had: BTreeMap::new() }
     }
 
     /// Takes in what a draft of this order changed.
@@ -175,7 +177,7 @@ impl Draft<'_> {
         if other.client == new.id.client {
             return true;
         }
-        if past.end(other.client) <= other.clock.into() {
+        if *self.seen.entry(other.client).or_insert_with(|| past.end(other.client)) <= other.clock.into() {
             return false;
         }
         let had = self.had.entry(slot).or_default();
