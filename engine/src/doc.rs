@@ -9,6 +9,7 @@ pub mod canonical;
 pub mod diff;
 pub mod edit;
 pub mod plan;
+pub(crate) mod relays;
 pub mod restore;
 pub mod text;
 mod value;

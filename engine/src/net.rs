@@ -221,6 +221,8 @@ pub enum NetCommand {
     AddRelay(Multiaddr),
     /// Gives up an address of a relay, and with its last address the reservation.
     RemoveRelay(Multiaddr),
+    /// Gives up a relay with all of its addresses.
+    LeaveRelay(DeviceId),
     /// `false` closes everything and stops listening, dialling and mDNS; `true` restores it.
     SetOnline(bool),
     /// Hides this device's addresses from all but its relays, or no more; see [`NetConfig::relay_only`]. Closes every

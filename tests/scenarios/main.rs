@@ -44,6 +44,7 @@ mod relay_admission;
 mod relay_fleet;
 mod relay_load;
 mod relay_mailbox;
+mod relay_named;
 mod relay_operation;
 mod relay_package;
 mod relay_proxy;

@@ -425,7 +425,7 @@ export const text = {
     more: (count: number) => `and ${many(count, "more change")}`,
     kinds: { added: "Added", removed: "Removed", changed: "Changed" },
     things: { nodes: "Step", edges: "Connection", stickies: "Sticky note", groups: "Group", comments: "Comment", data: "Data", meta: "Workspace" },
-    fields: { label: "name", type: "type", typeVersion: "version", notes: "notes", disabled: "disabled", text: "text", size: "size", color: "colour", ports: "ports", group: "group", file: "file", name: "name", description: "description", license: "licence" },
+    fields: { label: "name", type: "type", typeVersion: "version", notes: "notes", disabled: "disabled", text: "text", size: "size", color: "colour", ports: "ports", group: "group", file: "file", name: "name", description: "description", license: "licence", relay: "relay" },
     moved: "moved",
     place: "its place",
   },

@@ -237,6 +237,7 @@ impl Actor {
             self.forget_pending(join.link.to_text().to_string());
             let addrs: Vec<Multiaddr> = join.link.addresses.iter().filter_map(|a| a.parse().ok()).collect();
             self.keep_relays(relays_in(&addrs));
+            self.use_mailboxes(id, relays_in(&addrs));
         }
         !done.is_empty()
     }

@@ -4,12 +4,12 @@
 
 use libp2p::Multiaddr;
 use omniscope_protocol::identity::{DeviceId, WorkspaceId};
-use serde_json::{Map, Value, json};
 
 use super::Actor;
 use super::mail::Post;
 use crate::answers::WorkspaceRelay;
 use crate::api::ApiError;
+use crate::doc::relays;
 use crate::net::device_at;
 use crate::store::{Batch, Write};
 
@@ -64,24 +64,44 @@ impl Actor {
         });
     }
 
-    /// Takes up the relays that members named in the document, and under the addresses that they have there.
+    /// Takes up the relays that members named in the document, under the addresses that they have there, and leaves those
+    /// that members removed.
     pub(super) fn follow_named_mailboxes(&mut self, id: &WorkspaceId) {
         let Some(room) = self.rooms.get(id) else { return };
-        let meta = room.space.document.root_json("meta");
-        let named = meta.get("relays").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let named = named.iter().take(MAX_MAILBOXES).filter_map(|addr| addr.as_str()?.parse().ok());
-        let named: Vec<Multiaddr> = named.filter(|addr| device_at(addr).is_some()).collect();
-        for addr in &named {
-            let kept = self.mail.kept.entry(*id).or_default();
-            let moved = kept.iter_mut().find(|k| k.addr != *addr && device_at(&k.addr) == device_at(addr));
-            if let Some(moved) = moved {
+        let named = relays::named(&room.space.document.root_json("meta"));
+        for relay in named.iter().filter(|(_, addr)| addr.is_none()).map(|(relay, _)| relay) {
+            self.leave_mailbox(id, relay);
+        }
+        for (relay, addr) in named {
+            if let Some(addr) = addr {
+                self.follow_mailbox(id, &relay, addr);
+            }
+        }
+    }
+
+    fn follow_mailbox(&mut self, id: &WorkspaceId, relay: &DeviceId, addr: Multiaddr) {
+        let kept = self.mail.kept.entry(*id).or_default();
+        match kept.iter_mut().find(|k| device_at(&k.addr) == Some(*relay)) {
+            None => self.use_mailboxes(id, [addr]),
+            Some(moved) if moved.addr != addr => {
                 let before = std::mem::replace(&mut moved.addr, addr.clone());
-                self.use_relay(addr);
+                self.use_relay(&addr);
                 self.drop_relay(&before);
                 self.keep_mailboxes(id);
             }
+            Some(_) => {}
         }
-        self.use_mailboxes(id, named);
+    }
+
+    fn leave_mailbox(&mut self, id: &WorkspaceId, relay: &DeviceId) {
+        let Some(used) = self.relays().find(|used| device_at(used) == Some(*relay)).cloned() else { return };
+        let kept = self.mail.kept.entry(*id).or_default();
+        let before = kept.len();
+        kept.retain(|k| device_at(&k.addr) != Some(*relay));
+        if kept.len() < before {
+            self.keep_mailboxes(id);
+        }
+        self.drop_relay(&used);
     }
 
     /// Whether a relay keeps a workspace, as far as this device is told.
@@ -142,45 +162,36 @@ impl Actor {
         let Some(relay) = device_at(addr) else {
             return Err(ApiError::params(format!("expected an address that ends in /p2p/…, found {addr}")));
         };
-        let kept = self.mail.kept.entry(*id).or_default();
-        let (before, others): (Vec<Kept>, Vec<Kept>) = kept.drain(..).partition(|k| device_at(&k.addr) == Some(relay));
-        *kept = others;
-        if kept.len() >= MAX_MAILBOXES {
+        if self.mailboxes_of(id).filter(|kept| device_at(kept) != Some(relay)).count() >= MAX_MAILBOXES {
             return Err(ApiError::new("too_many_relays", format!("at most {MAX_MAILBOXES} relays keep a workspace")));
         }
-        kept.push(Kept { addr: addr.clone(), token });
-        self.use_relay(addr);
-        for Kept { addr, .. } in before {
-            self.drop_relay(&addr);
+        self.name_mailbox(id, &relay, Some(addr))?;
+        self.follow_mailbox(id, &relay, addr.clone());
+        let kept = self.mail.kept.entry(*id).or_default();
+        if let Some(kept) = kept.iter_mut().find(|k| k.addr == *addr) {
+            kept.token = token;
         }
         self.keep_mailboxes(id);
         if let Some(post) = self.post(&relay, id) {
             (post.due, post.failures) = (0, 0);
         }
-        self.name_mailboxes(id)
+        Ok(())
     }
 
     /// Takes a relay away from a workspace, for all of its members, if it is known by just this address. What it keeps stays
     /// there until its operator drops it.
     pub(super) fn remove_mailbox(&mut self, id: &WorkspaceId, addr: &Multiaddr) -> Result<bool, ApiError> {
-        let kept = self.mail.kept.entry(*id).or_default();
-        let before = kept.len();
-        kept.retain(|k| k.addr != *addr);
-        let removed = kept.len() < before;
-        if removed {
-            self.keep_mailboxes(id);
-            self.name_mailboxes(id)?;
-            self.drop_relay(addr);
-        }
-        Ok(removed)
+        let relay = device_at(addr).filter(|_| self.mailboxes_of(id).any(|kept| kept == addr));
+        let Some(relay) = relay else { return Ok(false) };
+        self.name_mailbox(id, &relay, None)?;
+        self.leave_mailbox(id, &relay);
+        Ok(true)
     }
 
-    /// Tells the other members in the document.
-    fn name_mailboxes(&mut self, id: &WorkspaceId) -> Result<(), ApiError> {
-        let kept = self.mail.kept.get(id).into_iter().flatten();
-        let named: Vec<Value> = kept.map(|k| json!(k.addr.to_string())).collect();
-        let fields = Map::from_iter([("relays".to_owned(), if named.is_empty() { Value::Null } else { json!(named) })]);
-        self.edit(id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
+    /// Tells all members in the document at which address a relay keeps the workspace, or that it shall no more.
+    fn name_mailbox(&mut self, id: &WorkspaceId, relay: &DeviceId, addr: Option<&Multiaddr>) -> Result<(), ApiError> {
+        let entry = relays::entry(relay, addr);
+        self.edit(id, |space, _| Ok((vec![space.document.set_meta(&entry)], ())))?;
         self.flush(id, u64::MAX);
         Ok(())
     }

@@ -123,16 +123,24 @@ impl Actor {
         }
     }
 
-    /// Uses an address of a relay no more, unless it is used for something else.
+    /// Uses an address of a relay no more, unless it is used for something else. A relay that no setting and no workspace
+    /// names any more is left altogether, whatever links had said of it.
     pub(super) fn drop_relay(&mut self, relay: &Multiaddr) {
-        if self.options.relays.iter().chain(&self.kept_relays).chain(self.mail.addresses()).any(|used| used == relay) {
+        let Some(device) = device_at(relay) else { return };
+        let is = |used: &Multiaddr| device_at(used) == Some(device);
+        if self.options.relays.iter().chain(self.mail.addresses()).any(is) {
+            let mut used = self.options.relays.iter().chain(&self.kept_relays).chain(self.mail.addresses());
+            if used.all(|used| used != relay) {
+                self.command(NetCommand::RemoveRelay(relay.clone()));
+            }
             return;
         }
-        let device = device_at(relay);
-        if self.relays().all(|used| device_at(used) != device) {
-            self.circuits.retain(|addr, _| device_at(addr) != device);
+        if self.kept_relays.iter().any(is) {
+            self.kept_relays.retain(|kept| !is(kept));
+            self.keep_setting(RELAYS_KEY, as_text(&self.kept_relays));
         }
-        self.command(NetCommand::RemoveRelay(relay.clone()));
+        self.circuits.retain(|addr, _| !is(addr));
+        self.command(NetCommand::LeaveRelay(device));
     }
 
     /// Uses relays from now on, also after a restart.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
 use libp2p::gossipsub::{self, MessageAcceptance};
 use libp2p::identity::Keypair;
 use libp2p::request_response::OutboundRequestId;
@@ -233,7 +234,14 @@ impl Driver {
                 }
             }
             NetCommand::AddRelay(addr) => self.add_relay(addr),
-            NetCommand::RemoveRelay(addr) => self.remove_relay(&addr),
+            NetCommand::RemoveRelay(addr) => {
+                let gone = self.relays.remove(&addr);
+                self.relay_gone(gone);
+            }
+            NetCommand::LeaveRelay(device) => {
+                let gone = peer_of(&device).and_then(|peer| self.relays.leave(&peer));
+                self.relay_gone(gone);
+            }
             NetCommand::SetOnline(online) => self.set_online(online),
             NetCommand::SetRelayOnly(_) => tracing::debug!("the network ends; how it is used matters no more"),
             NetCommand::Disconnect { device } => {
@@ -359,8 +367,8 @@ impl Driver {
         }
     }
 
-    fn remove_relay(&mut self, addr: &Multiaddr) {
-        let Some((peer, listener)) = self.relays.remove(addr) else { return };
+    fn relay_gone(&mut self, gone: Option<(PeerId, Option<ListenerId>)>) {
+        let Some((peer, listener)) = gone else { return };
         if let Some(device) = device_of(&peer) {
             self.outbox.push(NetEvent::RelayGone { device });
         }

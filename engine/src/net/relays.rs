@@ -114,8 +114,13 @@ impl Relays {
             relay.addrs.retain(|known| known != addr);
             return None;
         }
-        let relay = self.relays.remove(&peer)?;
-        Some((peer, relay.listener.map(|(id, _)| id)))
+        self.leave(&peer)
+    }
+
+    /// Takes a relay away with all of its addresses; its listener is returned to be closed.
+    pub(super) fn leave(&mut self, peer: &PeerId) -> Option<(PeerId, Option<ListenerId>)> {
+        let relay = self.relays.remove(peer)?;
+        Some((*peer, relay.listener.map(|(id, _)| id)))
     }
 
     pub(super) fn contains(&self, peer: &PeerId) -> bool {

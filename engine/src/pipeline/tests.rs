@@ -143,6 +143,14 @@ fn an_import_beside_content_replaces_nothing() {
 }
 
 #[test]
+fn a_file_names_no_relays() {
+    let content =
+        r#"{"nodes": {}, "meta": {"name": "N", "relays": ["/ip4/10.0.0.1/tcp/1"], "relay/00": "/ip4/10.0.0.1/tcp/1"}}"#;
+    let plan = import::plan(content, &mut counting()).unwrap().remove(0);
+    assert_eq!((plan.name.as_str(), &plan.state["meta"]), ("N", &json!({"name": "N"})));
+}
+
+#[test]
 fn the_seeds_format_becomes_one_plan_a_pipeline() {
     let content = r#"{"a": {"name": "First", "pipeline_json": {"nodes": [
         {"id": "x", "type": "UploadGenomicsData", "position": {"x": 1, "y": 2.5}},

@@ -31,6 +31,7 @@ export function fieldName(path: string): string {
   const [first = "", ...rest] = path.split(".");
   if (first === "pos") return text.diff.place;
   if (path === "extra.file") return text.diff.fields.file;
+  if (path.startsWith("relay/")) return text.diff.fields.relay;
   return rest.length > 0 && first === "params" ? rest.join(".") : [text.diff.fields[first as keyof typeof text.diff.fields] ?? first, ...rest].join(" ");
 }
 

@@ -86,7 +86,7 @@ impl Actor {
                 let id = self.find(&workspace)?;
                 self.flush(&id, u64::MAX);
                 let state = self.with(&id, |space, store, _, _| Ok(state_at(space, store, at)?.to_json()))?;
-                self.restore(&id, &state)
+                self.restore(&id, state)
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb history.{verb}"))),
         }

@@ -11,6 +11,7 @@ use super::{Named, OfWorkspace, check_name};
 use crate::answers::{NamedVersion, Restored, Versions, answer};
 use crate::api::{ApiError, params};
 use crate::doc::diff::Diff;
+use crate::doc::relays;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,7 +65,7 @@ impl Actor {
                     let since = serde_json::to_value(Diff::between(&state, &now)).unwrap_or_default();
                     return Ok(json!({"version": at.to_string(), "name": name, "state": state, "since": since}));
                 }
-                self.restore(&id, &state)
+                self.restore(&id, state)
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb version.{verb}"))),
         }
@@ -78,11 +79,12 @@ impl Actor {
         })
     }
 
-    /// Brings a past state back, as a new edit.
-    pub(super) fn restore(&mut self, id: &WorkspaceId, state: &Value) -> Result<Value, ApiError> {
+    /// Brings a past state back, as a new edit; which relays keep the workspace is no part of it.
+    pub(super) fn restore(&mut self, id: &WorkspaceId, mut state: Value) -> Result<Value, ApiError> {
         self.require(id, Role::Editor)?;
         let changed = self.edit(id, |space, _| {
-            let restored = space.document.restore(state);
+            relays::stay(space.document.to_json(), &mut state);
+            let restored = space.document.restore(&state);
             Ok((restored.updates, restored.changes))
         })?;
         self.flush(id, u64::MAX);

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::doc::{ROOTS, SCHEMA_VERSION};
+use crate::doc::{ROOTS, SCHEMA_VERSION, relays};
 use crate::pipeline::json_text::Json;
 use crate::pipeline::{ImportError, ImportPlan, MAX_IMPORT_ENTRIES, MAX_IMPORT_KEY_BYTES, MAX_IMPORT_NODES};
 
@@ -42,6 +42,8 @@ pub fn plan(file: &Json) -> Result<ImportPlan, ImportError> {
         }
         state[root] = file.get(root).map_or(Value::Null, Json::to_value);
     }
+    // A file has no say in where a workspace is kept.
+    relays::take(&mut state);
     let name = file.get("meta").and_then(|meta| meta.get("name")).and_then(Json::as_str).unwrap_or_default();
     Ok(ImportPlan { name: name.to_owned(), key: None, state, warnings: Vec::new() })
 }
