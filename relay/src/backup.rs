@@ -11,7 +11,8 @@ use std::path::Path;
 use crate::identity::KEY_FILE;
 use crate::store::{DATABASE_FILE, Store, copy_database};
 
-/// Copies key and database of the relay in `data_dir`, which may be running, into `target`, which must not exist.
+/// Copies key and database of the relay in `data_dir`, which may be running, into `target`, which must not exist; the
+/// folders above it are made.
 ///
 /// # Errors
 /// When there is no relay, or the copy cannot be written; then nothing whole stands in `target`.
@@ -21,9 +22,9 @@ pub fn back_up(data_dir: &Path, target: &Path) -> Result<(), String> {
             return Err(format!("{} holds no relay: it has no {name}", data_dir.display()));
         }
     }
-    DirBuilder::new()
-        .mode(0o700)
-        .create(target)
+    let above = target.parent().map_or(Ok(()), std::fs::create_dir_all);
+    above
+        .and_then(|()| DirBuilder::new().mode(0o700).create(target))
         .map_err(|error| format!("cannot create the folder {}: {error}", target.display()))?;
     copy_database(&data_dir.join(DATABASE_FILE), &target.join(DATABASE_FILE)).map_err(|error| error.to_string())?;
     copy(&data_dir.join(KEY_FILE), &target.join(KEY_FILE))?;

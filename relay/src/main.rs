@@ -51,11 +51,15 @@ enum Command {
         revoke: bool,
     },
     /// End the service for a workspace and drop what is kept of it.
-    Unregister { workspace: String },
+    Unregister {
+        /// Its id, as `workspaces` lists it.
+        workspace: String,
+    },
     /// List the workspaces: id, members, ops, bytes.
     Workspaces,
     /// Shut a device out, now and from now on.
     Block {
+        /// Its id, as `omniscope profile show` and `omniscope --json workspace members` have it.
         device: String,
         /// Let it in again.
         #[arg(long)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use libp2p::Multiaddr;
-use omniscope_relay::{Config, Policy, default_listen};
+use omniscope_relay::{Config, Limits, MailboxLimits, Policy, default_listen};
 use serde::Deserialize;
 
 /// The settings file that is read when none is named and this one is there.
@@ -144,7 +144,7 @@ impl Settings {
     /// The settings for people.
     pub(crate) fn describe(&self) -> String {
         let Config { listen, announce, data_dir, policy, trusted_proxies, admin, tls, mailbox, limits } = &self.config;
-        let mut lines = vec![
+        let lines = [
             format!("data_dir = {}", data_dir.display()),
             format!("listen = {}", words(listen)),
             format!("announce = {}", if announce.is_empty() { "as listened on".into() } else { words(announce) }),
@@ -155,10 +155,11 @@ impl Settings {
             ),
             format!("admin = {}", admin.map_or_else(|| "off".to_owned(), |a| a.to_string())),
             format!("tls = {}", if tls.is_some() { "on" } else { "off" }),
-            format!("log = {} ({:?})", self.log, self.log_format),
+            format!("log = {}", self.log),
+            format!("log_format = {}", if self.log_format == LogFormat::Json { "json" } else { "text" }),
+            format!("[limits]\n{}", limits_in_force(limits)),
+            format!("[mailbox]\n{}", mailbox_in_force(mailbox)),
         ];
-        lines.push(format!("{mailbox:?}"));
-        lines.push(format!("{limits:?}"));
         lines.join("\n")
     }
 }
@@ -187,6 +188,27 @@ impl FileMailbox {
         set(&mut mailbox.retention_days, self.retention_days);
         set(&mut mailbox.in_memory_seconds, self.in_memory_seconds);
     }
+}
+
+/// By the names that they have in the file.
+fn limits_in_force(limits: &Limits) -> String {
+    let Limits { connections, connections_per_ip, strangers, strangers_per_ip, .. } = limits;
+    let Limits { reservations, circuits, requests_per_peer, requests_per_ip, incoming_bytes, .. } = limits;
+    format!(
+        "connections = {connections}\nconnections_per_ip = {connections_per_ip}\nstrangers = {strangers}\n\
+         strangers_per_ip = {strangers_per_ip}\nreservations = {reservations}\ncircuits = {circuits}\n\
+         requests_per_peer = {requests_per_peer}\nrequests_per_ip = {requests_per_ip}\nincoming_bytes = {incoming_bytes}"
+    )
+}
+
+fn mailbox_in_force(mailbox: &MailboxLimits) -> String {
+    let MailboxLimits { workspaces, ops_per_workspace, bytes_per_workspace, retention_days, in_memory_seconds } =
+        mailbox;
+    format!(
+        "workspaces = {workspaces}\nops_per_workspace = {ops_per_workspace}\n\
+         bytes_per_workspace = {bytes_per_workspace}\nretention_days = {retention_days}\n\
+         in_memory_seconds = {in_memory_seconds}"
+    )
 }
 
 fn words(all: &[impl ToString]) -> String {

@@ -50,7 +50,7 @@ fn a_relay_is_run_from_first_token_to_restored_backup() {
     assert!(relay.order(&["workspaces"]).starts_with(&ws));
 
     // Copied while it runs, moved to another port, restored elsewhere: the same relay.
-    let copy = place.path().join("copy");
+    let copy = place.path().join("backups/today");
     relay.order(&["backup", copy.to_str().unwrap()]);
     ana.stop();
     let began = Instant::now();
@@ -175,7 +175,10 @@ fn settings_come_from_flags_else_the_environment_else_the_file_and_errors_say_wh
     let env = [("OMNISCOPE_RELAY_LISTEN", "/ip4/127.0.0.1/tcp/2")];
     let (ok, said) = check(text, &[], &[]);
     assert!(
-        ok && said.contains("policy = open") && said.contains("tcp/1") && said.contains("retention_days: 7"),
+        ok && said.contains("policy = open")
+            && said.contains("tcp/1")
+            && said.contains("\n[mailbox]\n")
+            && said.contains("\nretention_days = 7\n"),
         "{said}"
     );
     assert!(check(text, &[], &env).1.contains("tcp/2"));
