@@ -317,7 +317,7 @@ impl Actor {
     }
 
     fn carry_out(&mut self, id: &WorkspaceId, effects: Effects) {
-        let Effects { writes, publish, folded, folds, membership, profiles, keys, rebuilt, gone } = effects;
+        let Effects { writes, publish, folded, folds, membership, profiles, versions, keys, rebuilt, gone } = effects;
         let own = !publish.is_empty();
         let workspace = id.to_string();
         self.publish_ops(id, publish);
@@ -350,7 +350,10 @@ impl Actor {
         if folds > 0 || rebuilt {
             let authors = folded.iter().map(ToString::to_string).collect();
             self.tell(Event::PipelineUpdated { workspace: workspace.clone(), ops: folds, authors });
-            self.tell(Event::StateUpdated { workspace });
+            self.tell(Event::StateUpdated { workspace: workspace.clone() });
+        }
+        if versions {
+            self.tell(Event::VersionsChanged { workspace });
         }
         if membership {
             self.on_membership(id);

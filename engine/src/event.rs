@@ -94,6 +94,8 @@ pub enum Event {
     PipelineUpdated { workspace: String, ops: usize, authors: Vec<String> },
     /// The document's JSON differs from before.
     StateUpdated { workspace: String },
+    /// A version was named, or renamed.
+    VersionsChanged { workspace: String },
     /// What is saved here and what others hold.
     SyncState { workspace: String, saved: bool, unsent: usize, online: bool, peers: Vec<Peer> },
     /// A device is reached on another path than before, or (no path) no more.

@@ -73,6 +73,8 @@ pub(crate) struct Effects {
     pub(crate) folds: usize,
     pub(crate) membership: bool,
     pub(crate) profiles: bool,
+    /// Versions were named or renamed.
+    pub(crate) versions: bool,
     /// Keys were shared.
     pub(crate) keys: bool,
     /// The document was rebuilt.

@@ -69,7 +69,7 @@ async fn what_changed_while_away_is_told_and_an_old_state_comes_back() {
     assert_eq!(nodes_labelled(&ben, "Cut adapters").await, trim);
     ben.until(
         "who did something",
-        "document.querySelector('[data-testid=\"away-banner\"]')?.innerText.includes('Ana')",
+        "/Ana made 1 change[^]*Show it/.test(document.querySelector('[data-testid=\"away-banner\"]')?.innerText)",
     )
     .await;
     ben.shot("away").await;
@@ -79,6 +79,12 @@ async fn what_changed_while_away_is_told_and_an_old_state_comes_back() {
     assert!(ben.text(&id("diff")).await.contains("Trim adapters"), "{}", ben.text(&id("diff")).await);
     ben.shot("history").await;
     assert_eq!(ben.accessibility().await, "");
+    ana.click(&id("versions-open")).await;
+    ana.click("[data-kind=version]").await;
+    ana.fill(&id("version-rename"), "Before the cut\u{E007}").await;
+    for window in [&ana, &ben] {
+        window.until("the version's new name", &format!("{versions}.join() === 'Before the cut'")).await;
+    }
     ben.click(&id("version-item")).await;
     ben.click(&id("version-restore")).await;
     ben.click(&id("version-restore-confirm")).await;

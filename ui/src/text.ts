@@ -437,7 +437,7 @@ export const text = {
   },
   away: {
     text: (names: string, changes: number) => `While you were away, ${names} made ${many(changes, "change")}.`,
-    show: "Show them",
+    show: (changes: number) => (changes === 1 ? "Show it" : "Show them"),
     dismiss: "Dismiss",
   },
   importing: {

@@ -49,7 +49,8 @@ impl Workspace {
                 Output::Reopen => unlocked = true,
                 Output::MembershipChanged => effects.membership = true,
                 Output::ProfileChanged(_) => effects.profiles = true,
-                Output::Fold(_) | Output::VersionNamed(_) => {}
+                Output::VersionNamed(_) => effects.versions = true,
+                Output::Fold(_) => {}
             }
         }
         if unlocked && looked_at {

@@ -11,7 +11,7 @@ export function AwayBanner({ away, onShow, onDismiss }: { away: Away; onShow: ()
   return (
     <div className="banner banner--away" role="status" data-testid="away-banner">
       <span className="grow">{t.text(listNames(away.names), away.changes)}</span>
-      <Button size="small" data-testid="away-show" onClick={onShow}>{t.show}</Button>
+      <Button size="small" data-testid="away-show" onClick={onShow}>{t.show(away.changes)}</Button>
       <IconButton size="small" label={t.dismiss} data-testid="away-dismiss" onClick={onDismiss}><X size={14} /></IconButton>
     </div>
   );

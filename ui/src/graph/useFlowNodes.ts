@@ -40,7 +40,9 @@ export function useFlowNodes(): FlowNodes {
       const removed = changes.filter((change) => change.type === "remove").map((change) => change.id);
       if (removed.length > 0 && session.writable) removeAll(session.doc, new Set(removed));
       const rest = changes.filter((change) => change.type !== "remove" && (session.writable || change.type !== "position"));
-      setNodes((previous) => applyNodeChanges(rest, previous));
+      // Frames go around what their members measure.
+      const measured = rest.some((change) => change.type === "dimensions");
+      setNodes((previous) => (measured ? derive(applyNodeChanges(rest, previous), session) : applyNodeChanges(rest, previous)));
       reportMoves(session, rest, reported.current);
     },
     [session],

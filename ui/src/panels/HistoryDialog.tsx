@@ -18,7 +18,7 @@ interface HistoryDialogProps { workspace: string; writable: boolean; since?: num
 
 export function HistoryDialog({ workspace, writable, since, onClose }: HistoryDialogProps) {
   const engine = useEngine();
-  const { data, error, reload } = useQuery("history.list", { workspace, limit: 300 }, ["state_updated", "workspaces_changed"]);
+  const { data, error, reload } = useQuery("history.list", { workspace, limit: 300 }, ["state_updated", "versions_changed", "workspaces_changed"]);
   const [only, setOnly] = useState<"all" | "versions">("all");
   const [chosen, setChosen] = useState<HistoryEntry | null>(null);
   const [name, setName] = useState("");
