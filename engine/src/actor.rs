@@ -16,6 +16,7 @@ mod looked;
 mod looks;
 mod mail;
 mod mailboxes;
+mod near;
 mod network;
 mod opening;
 mod patience;
@@ -81,12 +82,7 @@ struct Room {
     /// When the committed heads are to be announced, and which were announced last.
     heads_due: Option<u64>,
     heads_told: Vec<OpId>,
-    /// When those connected are to be announced.
-    near_due: Option<u64>,
-    /// How often they were.
-    near_told: usize,
-    /// Whom connected members are connected with, by what they say themselves.
-    near: BTreeMap<DeviceId, BTreeSet<DeviceId>>,
+    near: near::Near,
     /// What is to be committed together, and when.
     gathered: Batch,
     commit_due: Option<u64>,
@@ -257,7 +253,7 @@ impl Actor {
             [
                 r.space.next_due(),
                 r.heads_due,
-                r.near_due,
+                r.near.next_due(),
                 r.commit_due,
                 r.retry_at,
                 r.state_due,
@@ -373,7 +369,7 @@ impl Actor {
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             let Some(room) = self.rooms.get_mut(&id) else { continue };
             let (due, heads, retry, state) = (room.space.next_due(), room.heads_due, room.retry_at, room.state_due);
-            let near = room.near_due;
+            let near = room.near.next_due();
             let commit = room.commit_due;
             if retry.is_some_and(|at| at <= now) {
                 room.retry_at = None;

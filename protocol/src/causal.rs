@@ -237,8 +237,9 @@ impl Causal {
             }
         }
         let tips: Vec<Node> = last.into_values().map(|(_, node)| node).collect();
-        let mut heads: Vec<Node> =
-            tips.iter().copied().filter(|n| !tips.iter().any(|later| self.saw(*later, *n))).collect();
+        // What nobody has seen, of all there is, needs no comparing: where many work at once most are so.
+        let is_head = |n: &Node| self.heads.contains(n) || !tips.iter().any(|later| self.saw(*later, *n));
+        let mut heads: Vec<Node> = tips.iter().copied().filter(is_head).collect();
         heads.sort_unstable();
         heads
     }
@@ -253,10 +254,19 @@ impl Causal {
     /// All ops among `tops` or in the past of one of them, that are neither among `known` nor in the past of one.
     pub fn between(&self, tops: &[Node], known: &[Node]) -> Vec<Node> {
         let mut cuts: BTreeMap<u32, u32> = BTreeMap::new();
+        // Where a known op stands on its own chain costs nothing to find out, and mostly it is the answer.
+        let mut own: BTreeMap<u32, u32> = BTreeMap::new();
+        for (chain, position) in known.iter().map(|node| self.places[node.index()]) {
+            let end = own.entry(chain).or_default();
+            *end = (*end).max(position + 1);
+        }
         let mut found = BTreeSet::new();
         let mut waiting: BinaryHeap<Node> = tops.iter().copied().collect();
         while let Some(node) = waiting.pop() {
             let (chain, position) = self.places[node.index()];
+            if own.get(&chain).is_some_and(|end| position < *end) {
+                continue;
+            }
             let cut = *cuts
                 .entry(chain)
                 .or_insert_with(|| known.iter().map(|k| self.past_end_with(*k, chain)).max().unwrap_or(0));

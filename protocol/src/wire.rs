@@ -43,6 +43,8 @@ pub const MAX_ASKED: usize = 64;
 pub const MAX_FOUND: usize = 1024;
 /// Addresses of one found member.
 pub const MAX_FOUND_ADDRESSES: usize = 16;
+/// Notes in one request.
+pub const MAX_NOTES: usize = 16;
 /// Shares of keys in one answer about a state.
 pub const MAX_STATE_SHARES: usize = 16;
 /// The tag of `Request::Keys`.
@@ -57,6 +59,8 @@ const ASKED: u8 = 19;
 const STATE: u8 = 20;
 /// The tag of `Request::News`.
 const NEWS: u8 = 21;
+/// The tag of `Request::Notes`.
+const NOTES: u8 = 22;
 
 /// The gossip topic of a workspace: a hash, so that the name reveals nothing about the workspace.
 pub fn topic(workspace: &WorkspaceId) -> [u8; 32] {
@@ -121,6 +125,9 @@ pub enum Request {
     /// "This is committed here." From a relay to a member that is connected: the frontier, and what came last, where the
     /// member lacked what it was told before.
     News { workspace: WorkspaceId, heads: Vec<OpId>, ops: Vec<Arc<[u8]>> },
+    /// "This is what I have told the others." From a device to one that has just come; what gossip would have the others hear
+    /// once more.
+    Notes { workspace: WorkspaceId, notes: Vec<Note> },
 }
 
 /// What it answers.
@@ -193,8 +200,8 @@ impl Gossip {
             Gossip::Ops(list) => ops(w.u8(0), list),
             Gossip::Announce(list) => ids(w.u8(1), list),
             Gossip::Note(note) => {
-                note.content.write(w.u8(2).array(&note.device.0));
-                w.array(&note.signature)
+                note.write(w.u8(2));
+                &mut w
             }
         };
         w.into_bytes()
@@ -209,11 +216,7 @@ impl Gossip {
         let message = match r.u8("kind of gossip")? {
             0 => Gossip::Ops(read_ops(&mut r)?),
             1 => Gossip::Announce(read_ids(&mut r, "announced ops", MAX_OPS)?),
-            2 => Gossip::Note(Note {
-                device: DeviceId(r.array("device")?),
-                content: NoteContent::read(&mut r)?,
-                signature: r.array("signature")?,
-            }),
+            2 => Gossip::Note(Note::read(&mut r)?),
             other => return Err(CodecError::Unknown { what: "kind of gossip", value: other.into() }),
         };
         r.finish()?;
@@ -235,6 +238,7 @@ impl Request {
             | Request::Device { workspace, .. }
             | Request::Asked { workspace, .. }
             | Request::News { workspace, .. }
+            | Request::Notes { workspace, .. }
             | Request::State { workspace, .. }
             | Request::Lookup { workspace } => *workspace,
         }
@@ -270,6 +274,7 @@ impl Request {
                 w.u8(STATE).array(&workspace.0).array(&by.0).varint((*from).into())
             }
             Request::News { workspace, heads, ops: list } => ops(ids(w.u8(NEWS).array(&workspace.0), heads), list),
+            Request::Notes { workspace, notes } => w.u8(NOTES).array(&workspace.0).list(notes, |w, note| note.write(w)),
             Request::Asked { workspace, declined } => {
                 w.u8(ASKED).array(&workspace.0).list(declined, |w, (invite, device)| {
                     w.array(&invite.0).array(&device.0);
@@ -327,6 +332,7 @@ impl Request {
                 Request::State { workspace, by, from }
             }
             NEWS => Request::News { workspace, heads: read_ids(&mut r, "heads", MAX_HEADS)?, ops: read_ops(&mut r)? },
+            NOTES => Request::Notes { workspace, notes: r.list("notes", MAX_NOTES, Note::read)? },
             ASKED => Request::Asked {
                 workspace,
                 declined: r

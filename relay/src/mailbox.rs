@@ -209,7 +209,7 @@ impl Mailbox {
                 }
             },
             // A device link is answered by the device that made it, and no relay is told by devices.
-            Request::Device { .. } | Request::News { .. } => refuse(out, Refusal::NotAttester),
+            Request::Device { .. } | Request::News { .. } | Request::Notes { .. } => refuse(out, Refusal::NotAttester),
             // Who could seal them, or make a state, is a member; a relay holds no key.
             Request::Keys { .. } | Request::State { .. } => refuse(out, Refusal::NotMember),
             Request::Deposit { workspace, invite, deposit } => match self.refusal(&workspace, &from) {

@@ -27,7 +27,7 @@ pub(crate) struct Gauges {
 /// The counters and gauges of one relay.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: [AtomicU64; 12],
+    requests: [AtomicU64; 13],
     refusals: [AtomicU64; REFUSALS],
     codes: [std::sync::OnceLock<&'static str>; REFUSALS],
     reservations: [AtomicU64; 2],
@@ -38,8 +38,10 @@ pub struct Metrics {
     gauges: [AtomicU64; 9],
 }
 
-const REQUESTS: [&str; 12] =
-    ["sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device", "asked", "state", "news"];
+const REQUESTS: [&str; 13] = [
+    "sync", "fetch", "push", "join", "register", "lookup", "keys", "deposit", "device", "asked", "state", "news",
+    "notes",
+];
 const GAUGES: [(&str, &str); 9] = [
     ("peers", "Devices connected."),
     ("connections", "Connections open."),
@@ -67,6 +69,7 @@ impl Metrics {
             Request::Asked { .. } => 9,
             Request::State { .. } => 10,
             Request::News { .. } => 11,
+            Request::Notes { .. } => 12,
         };
         self.requests[kind].fetch_add(1, Relaxed);
     }

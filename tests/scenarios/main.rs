@@ -53,6 +53,7 @@ mod relay_tested;
 mod relay_tls;
 mod removal;
 mod requirements;
+mod rooms;
 mod simulation;
 mod simulation_model;
 mod simulation_pipeline;

@@ -135,6 +135,11 @@ fn ops_have_the_bytes_that_were_fixed() {
     }
 }
 
+fn notes(workspace: &WorkspaceId) -> Vec<Note> {
+    let said = [NoteContent::Presence(sealed(b"state")), NoteContent::Near(vec![alice().id(), bob().id()])];
+    said.map(|content| Note::sign(workspace, content, &alice())).to_vec()
+}
+
 fn note(content: NoteContent) -> Gossip {
     Gossip::Note(Note::sign(&WorkspaceId([9; 32]), content, &alice()))
 }
@@ -174,6 +179,7 @@ pub(super) fn requests() -> Vec<(&'static str, Request)> {
         ("asked", Request::Asked { workspace, declined: vec![(OpId([21; 32]), bob().id())] }),
         ("state", Request::State { workspace, by: alice().id(), from: 300 }),
         ("news", Request::News { workspace, heads: ids(&[30]), ops: vec![Arc::from([1, 2, 3].as_slice())] }),
+        ("notes", Request::Notes { workspace, notes: notes(&workspace) }),
         ("join", join(None)),
         ("join, by request", join(Some("Bob".to_owned()))),
     ]

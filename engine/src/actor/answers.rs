@@ -69,6 +69,10 @@ impl Actor {
             | Request::Lookup { .. }
             | Request::Asked { .. }
             | Request::News { .. } => self.respond(token, &Response::Refused(Refusal::NotAttester)),
+            Request::Notes { workspace, notes } => {
+                let response = self.answer_notes(workspace, device, notes);
+                self.respond(token, &response);
+            }
             Request::Push { workspace, ops } => self.answer_push(workspace, device, &ops, token),
             Request::Device { workspace, key, redemption } => {
                 match self.answer_device(workspace, device, &key, &redemption) {

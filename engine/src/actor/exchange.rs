@@ -15,8 +15,14 @@ use crate::store::WorkspaceState;
 const IDLE_SYNC_MS: u64 = 10_000;
 /// Time between exchanges while one side lacks something.
 const BUSY_SYNC_MS: u64 = 700;
-/// Time between two looks at who lacks something: this costs by peers.
+/// Time between two looks at who lacks something; this for each peer, because that is what it costs by.
 const LOOK_EVERY_MS: u64 = 100;
+const LOOK_EVERY_PEER_MS: u64 = 20;
+
+/// Peers that are asked at one time while the history comes in, since each gives all of it.
+const MAX_SOURCES: usize = 2;
+/// Who has not answered by then is no such source any more.
+const SLOW_MS: u64 = 3000;
 
 /// What an exchange can change: the ops here, those that wait, and those that the other lacks.
 pub(super) type Standing = (usize, usize, Option<usize>);
@@ -24,7 +30,11 @@ pub(super) type Standing = (usize, usize, Option<usize>);
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Asked {
     pub(super) at: u64,
+    /// Whether it was asked at all since it is connected.
+    pub(super) tried: bool,
     pub(super) under_way: bool,
+    /// The last answer was not all that it had to give.
+    pub(super) more: bool,
     /// Exchanges since one last changed anything, and how things stood after it.
     pub(super) vain: u32,
     pub(super) left: Option<Standing>,
@@ -71,18 +81,44 @@ impl Actor {
         // Whoever hears these heads takes them for all there is: what is still gathered is signed first.
         self.flush(id, u64::MAX);
         let now = self.now();
+        let enough = self.has_sources(id);
         let Some(room) = self.rooms.get(id) else { return };
         let replica = &room.space.replica;
         let Some(peer) = self.peers.get_mut(&device) else { return };
-        if peer.asked.get(id).is_some_and(|a| a.under_way) {
+        if peer.asked.get(id).is_some_and(|a| a.under_way) || enough {
             return;
         }
         let request = Request::Sync { workspace: *id, heads: replica.heads(), have: replica.have_for(&device) };
         let asked = peer.asked.entry(*id).or_default();
-        (asked.at, asked.under_way) = (now, false);
+        (asked.at, asked.tried, asked.under_way) = (now, true, false);
         let under_way = self.request(device, Sent::Sync(*id), &request);
         if let Some(asked) = self.peers.get_mut(&device).and_then(|p| p.asked.get_mut(id)) {
             asked.under_way = under_way;
+        }
+    }
+
+    /// Whether so many peers are giving this device the history that no other is to be asked for it.
+    fn has_sources(&self, id: &WorkspaceId) -> bool {
+        let recent = self.now().saturating_sub(SLOW_MS);
+        let asked = self.peers.values().filter_map(|peer| peer.asked.get(id));
+        let sources = || asked.clone().filter(|asked| asked.under_way && asked.vain == 0 && asked.at >= recent);
+        let empty = self.rooms.get(id).is_some_and(|room| room.space.replica.is_empty());
+        (empty || sources().any(|asked| asked.more)) && sources().count() >= MAX_SOURCES
+    }
+
+    /// Asks those who were not asked while the history came in.
+    fn ask_the_rest(&mut self, id: &WorkspaceId) {
+        let unasked = self.peers.iter().filter(|(_, peer)| !peer.asked.get(id).is_some_and(|asked| asked.tried));
+        for device in unasked.map(|(device, _)| *device).collect::<Vec<_>>() {
+            self.sync_with(id, device);
+        }
+    }
+
+    /// An exchange has ended, one way or the other.
+    pub(super) fn after_exchange(&mut self, id: &WorkspaceId, device: &DeviceId) {
+        let goes_on = self.peers.get(device).and_then(|peer| peer.asked.get(id)).is_some_and(|asked| asked.under_way);
+        if !goes_on {
+            self.ask_the_rest(id);
         }
     }
 
@@ -144,8 +180,12 @@ impl Actor {
             due.extend(room.patience.take_due(now, &room.space.replica).into_iter().map(|device| (*id, device)));
         }
         if now >= self.look_due {
-            self.look_due = now + LOOK_EVERY_MS;
+            self.look_due = now + LOOK_EVERY_MS.max(LOOK_EVERY_PEER_MS * self.peers.len() as u64);
             self.look_for_uneven(now, &mut due);
+            let empty = self.rooms.iter().filter(|(_, room)| room.space.replica.is_empty());
+            for id in empty.map(|(id, _)| *id).collect::<Vec<_>>() {
+                self.ask_the_rest(&id);
+            }
         }
         for (id, device) in due {
             self.sync_with(&id, device);

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Op;
-use omniscope_protocol::wire::{Gossip, Note, NoteContent, Request};
+use omniscope_protocol::wire::{Gossip, Note, NoteContent, Refusal, Request, Response};
 
 use super::Actor;
 use super::network::Sent;
+use super::telling::members_among;
 use crate::net::{Topic, Verdict};
 use crate::workspace::Taken;
 
@@ -38,35 +39,32 @@ impl Actor {
             }
             Gossip::Note(note) => {
                 let author = note.device;
-                let verdict = self.on_note(&id, note);
+                let verdict = self.on_note(&id, note, false);
                 if author == source { self.handed_on(&id, source, verdict) } else { verdict }
             }
         }
     }
 
     /// What was heard from its author is not handed on when everybody else here hears that author too.
-    fn handed_on(&self, id: &WorkspaceId, author: DeviceId, verdict: Verdict) -> Verdict {
-        let Some(room) = self.rooms.get(id) else { return verdict };
-        let hears = |device: &DeviceId| {
-            *device == author
-                || room.near.get(device).is_some_and(|near| near.contains(&author))
-                || room.space.replica.role(device) == Role::None
-        };
-        if verdict == Verdict::Accept && self.peers.keys().all(hears) { Verdict::Ignore } else { verdict }
+    fn handed_on(&mut self, id: &WorkspaceId, author: DeviceId, verdict: Verdict) -> Verdict {
+        let now = self.now();
+        let (Some(room), Verdict::Accept) = (self.rooms.get_mut(id), verdict) else { return verdict };
+        let neighbours = || members_among(&self.peers, &room.space.replica);
+        if room.near.all_hear(&author, neighbours, now) { Verdict::Ignore } else { verdict }
     }
 
     pub(super) fn room_of(&self, topic: Topic) -> Option<WorkspaceId> {
         self.rooms.iter().find(|(_, room)| room.topic == topic).map(|(id, _)| *id)
     }
 
-    fn on_note(&mut self, id: &WorkspaceId, note: Note) -> Verdict {
+    fn on_note(&mut self, id: &WorkspaceId, note: Note, private: bool) -> Verdict {
         let Ok(room) = self.room(id) else { return Verdict::Ignore };
         let outsider = room.space.replica.role(&note.device) == Role::None;
         if !note.is_genuine(id) {
             return Verdict::Reject;
         }
         match note.content {
-            NoteContent::Near(devices) => self.note_near(id, note.device, devices),
+            NoteContent::Near(devices) => self.note_near(id, note.device, devices, private),
             NoteContent::Presence(body) if outsider => self.hold_presence(id, note.device, body),
             NoteContent::Heads(_) if outsider => {}
             NoteContent::Presence(body) => {
@@ -84,14 +82,30 @@ impl Actor {
         Verdict::Ignore
     }
 
+    /// What a device says to this one alone, because it has just come: as if the others had heard it before.
+    pub(super) fn answer_notes(&mut self, id: WorkspaceId, device: DeviceId, notes: Vec<Note>) -> Response {
+        if !self.rooms.contains_key(&id) {
+            return Response::Refused(Refusal::UnknownWorkspace);
+        }
+        if notes.iter().any(|note| note.device != device) {
+            return Response::Refused(Refusal::Forged);
+        }
+        let mut new = false;
+        for note in notes {
+            new |= self.on_note(&id, note, true) == Verdict::Accept;
+        }
+        Response::Heard { new }
+    }
+
     /// Whom a neighbour hears is kept before the log tells that it is a member: it says so when it is met, and not again
-    /// until somebody comes or goes. At most one list a connection; only neighbours can spare anything by it.
-    fn note_near(&mut self, id: &WorkspaceId, device: DeviceId, near: Vec<DeviceId>) {
+    /// until somebody comes or goes. Only neighbours can spare anything by it.
+    fn note_near(&mut self, id: &WorkspaceId, device: DeviceId, near: Vec<DeviceId>, private: bool) {
         self.heard(&device);
-        if self.peers.contains_key(&device)
+        let peers = &self.peers;
+        if peers.contains_key(&device)
             && let Some(room) = self.rooms.get_mut(id)
         {
-            room.near.insert(device, near.into_iter().collect());
+            room.near.hear(device, near, private, |other| peers.contains_key(other));
         }
     }
 

@@ -52,6 +52,7 @@ pub(super) enum Sent {
     /// By this key of a link.
     Device(DeviceId),
     Keys,
+    Notes,
     State(WorkspaceId),
     Mail(WorkspaceId, Step),
 }
@@ -105,7 +106,6 @@ impl Actor {
         self.tell_path(device, Some(path), None);
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.sync_with(&id, device);
-            self.show_presence(&id);
             self.sync_state_changed(&id);
             self.near_changed(&id);
         }
@@ -141,7 +141,8 @@ impl Actor {
         self.peers.remove(device);
         self.doubt_presence(device);
         for room in self.rooms.values_mut() {
-            room.near.remove(device);
+            room.near.forget(device);
+            room.presence.parted(device);
         }
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             self.sync_state_changed(&id);
@@ -163,7 +164,7 @@ impl Actor {
     fn on_subscribed(&mut self, device: DeviceId, of: Topic) {
         let Some(id) = self.room_of(of) else { return };
         self.sync_with(&id, device);
-        self.show_presence(&id);
+        self.greet(&id, device);
         self.near_changed(&id);
     }
 
@@ -202,6 +203,13 @@ impl Actor {
             let response = body.and_then(|body| Response::decode(&body).ok());
             return self.on_state(workspace, device, response);
         }
+        self.on_answer(sent, device, body);
+        if let Sent::Sync(workspace) = sent {
+            self.after_exchange(&workspace, &device);
+        }
+    }
+
+    fn on_answer(&mut self, sent: Sent, device: DeviceId, body: Option<Vec<u8>>) {
         let Some(body) = body else { return };
         let Ok(response) = Response::decode(&body) else {
             tracing::warn!(peer = %device.fmt_short(), "a peer answered with bytes that are no response");
@@ -244,8 +252,8 @@ impl Actor {
                 let message = "Another member says that you were removed from this workspace.".to_owned();
                 self.tell(Event::Notice { code, message, workspace: Some(workspace.to_string()) });
             }
-            // What it asked for comes as an op.
-            (Sent::Keys, Response::Receipt { .. }) => {}
+            // What it asked for comes as an op; what it was told of needs no answer.
+            (Sent::Keys, Response::Receipt { .. }) | (Sent::Notes, _) => {}
             (_, Response::Unsupported { version }) => {
                 tracing::warn!(version, ours = WIRE_VERSION, "a peer speaks another version");
             }
@@ -257,7 +265,7 @@ impl Actor {
     fn on_synced(&mut self, id: &WorkspaceId, device: DeviceId, ops: &[Arc<[u8]>], heads: &[OpId], more: bool) {
         let before = self.standing(id, &device);
         if let Some(asked) = self.peers.get_mut(&device).and_then(|p| p.asked.get_mut(id)) {
-            asked.answered = true;
+            (asked.answered, asked.more) = (true, more);
         }
         self.take_ops(id, ops);
         let ahead = self.note_heads(id, device, heads);

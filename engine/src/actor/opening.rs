@@ -2,7 +2,7 @@
 //!
 //! A damaged row is dropped, and fetched again from peers. Deliberately absent: when snapshots are made (`snapshots`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use omniscope_protocol::identity::{DeviceId, WorkspaceId};
 use omniscope_protocol::op::Op;
@@ -10,7 +10,7 @@ use omniscope_protocol::replica::Replica;
 use omniscope_protocol::wire::topic;
 
 use super::secrecy::Secrecy;
-use super::{Actor, Room, patience, people, random, store_error, unix_ms};
+use super::{Actor, Room, near, patience, people, random, store_error, unix_ms};
 use crate::api::ApiError;
 use crate::net::{NetCommand, Topic};
 use crate::store::{Batch, Store, WorkspaceRow, WorkspaceState, Write};
@@ -92,9 +92,7 @@ impl Actor {
             topic: Topic(topic(&id)),
             heads_due: None,
             heads_told: Vec::new(),
-            near_due: None,
-            near_told: 0,
-            near: BTreeMap::new(),
+            near: near::Near::default(),
             gathered: Batch::default(),
             commit_due: None,
             retry_at: None,

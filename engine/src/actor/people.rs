@@ -1,15 +1,16 @@
 //! Who is there, how they call themselves, and what they are doing right now.
 //!
 //! Presence is signed, travels by gossip, and is never stored: an entry per device and instance, heard again every 15 s,
-//! gone after 30 s of silence or at once on a good-bye.
+//! gone after 30 s of silence or at once on a good-bye. What this device shows of itself is in `showing`.
 
-use std::collections::BTreeMap;
+mod showing;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use omniscope_protocol::identity::{DeviceId, WorkspaceId, fingerprint};
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Sealed;
 use omniscope_protocol::replica::{Replica, Saying};
-use omniscope_protocol::wire::{MAX_PRESENCE_BYTES, NoteContent};
 use serde_json::{Value, json};
 
 use super::{Actor, store_error};
@@ -26,13 +27,11 @@ const HEARTBEAT_MS: u64 = 15_000;
 /// An entry not heard for this long is gone; one whose device was disconnected is gone when its next heartbeat fails.
 const GONE_MS: u64 = 30_000;
 /// Devices whose presence is held until the log tells that they are members.
-const MAX_EARLY: usize = 64;
+const MAX_EARLY: usize = 256;
 /// How late a heartbeat may be.
 const GRACE_MS: u64 = 1_000;
 /// Entries of one workspace.
 const MAX_ENTRIES: usize = 1024;
-/// How long those whom this device is to be shown to gather: they come with several signs of life each.
-const SHOW_AFTER_MS: u64 = 50;
 /// Least time between two messages of one instance.
 const MIN_GAP_MS: u64 = 16;
 /// The instance that verbs speak for.
@@ -59,8 +58,14 @@ struct Local {
 pub(super) struct Room {
     others: BTreeMap<(DeviceId, String), Entry>,
     local: BTreeMap<String, Local>,
-    /// When all that this device shows is said again, to somebody new.
+    /// When all that this device shows is said again, to somebody new; whether to everybody.
     show_due: Option<u64>,
+    to_all: bool,
+    /// Connected devices that it is then said to, and those that it was said to.
+    newcomers: BTreeSet<DeviceId>,
+    greeted: BTreeSet<DeviceId>,
+    /// It could not be said, because there was no key.
+    unsaid: bool,
     /// Who said good-bye lately: its clock, and when. What it had said before may still arrive, and counts no more.
     farewells: BTreeMap<(DeviceId, String), (u64, u64)>,
     /// The last that devices said which are no members yet as far as the log here tells, and when.
@@ -68,6 +73,11 @@ pub(super) struct Room {
 }
 
 impl Local {
+    /// What is said of an instance; a new one each time.
+    fn body(&mut self, instance: &str) -> Value {
+        json!({"instance": instance, "clock": self.next_clock(), "state": self.state})
+    }
+
     /// Grows with every message, over restarts too, whatever the system's clock does meanwhile.
     fn next_clock(&mut self) -> u64 {
         self.clock = (self.clock + 1).max(super::unix_ms().max(0) as u64 * 64);
@@ -78,6 +88,12 @@ impl Local {
 impl Room {
     pub(super) fn new() -> Self {
         Self::default()
+    }
+
+    /// A device is not connected any more: when it comes again it is shown everything again.
+    pub(super) fn parted(&mut self, device: &DeviceId) {
+        self.newcomers.remove(device);
+        self.greeted.remove(device);
     }
 
     /// When an own entry that changed within the least gap may be sent, or all are to be shown.
@@ -177,150 +193,6 @@ impl Actor {
         }
     }
 
-    // ---- own presence
-
-    pub(super) fn set_awareness(&mut self, document: u32, state: &Value) -> Result<(), ApiError> {
-        let id = self.document(document)?;
-        if state.is_null() {
-            self.end_presence(&id, document);
-            return Ok(());
-        }
-        self.set_presence(&id, &format!("window-{document}"), state)
-    }
-
-    /// Sets fields of this device's entry; those given as null are removed.
-    pub(super) fn set_own_presence(&mut self, id: &WorkspaceId, fields: &Value) -> Result<(), ApiError> {
-        let room = self.room(id)?;
-        let mut state = room.presence.local.get(OWN_INSTANCE).map(|l| l.state.clone()).unwrap_or_else(|| json!({}));
-        if let (Some(state), Some(fields)) = (state.as_object_mut(), fields.as_object()) {
-            for (key, value) in fields {
-                if value.is_null() {
-                    state.remove(key);
-                } else {
-                    state.insert(key.clone(), value.clone());
-                }
-            }
-        }
-        self.set_presence(id, OWN_INSTANCE, &state)
-    }
-
-    fn set_presence(&mut self, id: &WorkspaceId, instance: &str, state: &Value) -> Result<(), ApiError> {
-        if !state.is_object() || state.to_string().len() > MAX_PRESENCE_BYTES / 2 {
-            return Err(ApiError::params(format!("expected an object of at most {} bytes", MAX_PRESENCE_BYTES / 2)));
-        }
-        let now = self.now();
-        let room = self.room(id)?;
-        let local = room.presence.local.entry(instance.to_owned()).or_default();
-        local.state = state.clone();
-        local.dirty = true;
-        self.send_presence(id, instance, now, false);
-        Ok(())
-    }
-
-    pub(super) fn end_presence(&mut self, id: &WorkspaceId, document: u32) {
-        self.bid_farewell(id, &format!("window-{document}"));
-    }
-
-    /// Good-bye of all instances.
-    pub(super) fn leave_presence(&mut self, id: &WorkspaceId) {
-        let instances: Vec<String> =
-            self.rooms.get(id).map(|r| r.presence.local.keys().cloned().collect()).unwrap_or_default();
-        for instance in instances {
-            self.bid_farewell(id, &instance);
-        }
-    }
-
-    fn bid_farewell(&mut self, id: &WorkspaceId, instance: &str) {
-        self.say_gone(id, instance);
-        if let Some(room) = self.rooms.get_mut(id) {
-            room.presence.local.remove(instance);
-        }
-    }
-
-    /// Tells others that this device is not reached for a while; it shows itself again when it meets somebody.
-    pub(super) fn pause_presence(&mut self, id: &WorkspaceId) {
-        let instances: Vec<String> =
-            self.rooms.get(id).map(|r| r.presence.local.keys().cloned().collect()).unwrap_or_default();
-        for instance in instances {
-            self.say_gone(id, &instance);
-        }
-    }
-
-    fn say_gone(&mut self, id: &WorkspaceId, instance: &str) {
-        let Some(local) = self.rooms.get_mut(id).and_then(|r| r.presence.local.get_mut(instance)) else { return };
-        let body = json!({"instance": instance, "clock": local.next_clock(), "state": Value::Null});
-        self.note_presence(id, &body);
-    }
-
-    /// Without a key nobody could read it; it is shown again when there is one.
-    fn note_presence(&mut self, id: &WorkspaceId, body: &Value) {
-        let me = self.me;
-        let Some(room) = self.rooms.get_mut(id) else { return };
-        if let Some(sealed) = room.space.replica.seal_note(&me, body.to_string().as_bytes()) {
-            self.note(id, NoteContent::Presence(sealed));
-        }
-    }
-
-    /// Has what all instances show said again soon: to somebody new.
-    pub(super) fn show_presence(&mut self, id: &WorkspaceId) {
-        let now = self.now();
-        if let Some(room) = self.rooms.get_mut(id) {
-            room.presence.show_due.get_or_insert(now + SHOW_AFTER_MS);
-        }
-    }
-
-    fn show_all(&mut self, id: &WorkspaceId, now: u64) {
-        let Some(room) = self.rooms.get_mut(id) else { return };
-        room.presence.show_due = None;
-        if room.presence.local.is_empty() && room.space.replica.role(&self.me) > Role::None {
-            room.presence
-                .local
-                .insert(OWN_INSTANCE.into(), Local { state: json!({"status": "online"}), ..Local::default() });
-        }
-        let instances: Vec<String> = room.presence.local.keys().cloned().collect();
-        for instance in instances {
-            self.send_presence(id, &instance, now, true);
-        }
-    }
-
-    fn send_presence(&mut self, id: &WorkspaceId, instance: &str, now: u64, at_once: bool) {
-        let Some(local) = self.rooms.get_mut(id).and_then(|r| r.presence.local.get_mut(instance)) else { return };
-        if !at_once && local.sent + MIN_GAP_MS > now && local.sent > 0 {
-            return;
-        }
-        local.sent = now;
-        local.dirty = false;
-        let body = json!({"instance": instance, "clock": local.next_clock(), "state": local.state});
-        self.note_presence(id, &body);
-    }
-
-    pub(super) fn tick_presence(&mut self, now: u64) {
-        let shown = |room: &super::Room| room.presence.show_due.is_some_and(|at| at <= now);
-        for id in self.rooms.iter().filter(|(_, room)| shown(room)).map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.show_all(&id, now);
-        }
-        let mut due = Vec::new();
-        let mut gone = Vec::new();
-        for (id, room) in &self.rooms {
-            let beat = |l: &Local| l.sent + HEARTBEAT_MS <= now || l.dirty && l.sent + MIN_GAP_MS <= now;
-            due.extend(room.presence.local.iter().filter(|(_, l)| beat(l)).map(|(i, _)| (*id, i.clone())));
-            let silent = room.presence.others.iter().filter(|(_, e)| e.gone_at <= now);
-            gone.extend(silent.map(|((device, instance), _)| (*id, *device, instance.clone())));
-        }
-        for room in self.rooms.values_mut() {
-            room.presence.farewells.retain(|_, (_, at)| *at + GONE_MS > now);
-            room.presence.early.retain(|_, (_, at)| *at + GONE_MS > now);
-        }
-        for (id, instance) in due {
-            self.send_presence(&id, &instance, now, true);
-        }
-        for (id, device, instance) in gone {
-            self.remove_presence(&id, device, &instance);
-        }
-    }
-
-    // ---- others' presence
-
     /// Keeps what somebody said who is no member yet, or under a key that is not known: both may be on the way here.
     pub(super) fn hold_presence(&mut self, id: &WorkspaceId, device: DeviceId, body: Sealed) {
         let now = self.now();
@@ -386,7 +258,7 @@ impl Actor {
             self.tell(Event::UserJoined { workspace: workspace.clone(), user });
             let presence = self.presence_json(id);
             self.tell(Event::PresenceList { workspace: workspace.clone(), presence });
-            self.show_presence(id);
+            self.greet(id, device);
         }
         if old.as_ref() != Some(&state) {
             self.tell_presence(id, device, instance, old.as_ref(), &state);

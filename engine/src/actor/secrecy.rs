@@ -58,7 +58,7 @@ impl Actor {
             room.secrecy.share_due.get_or_insert(now + KEYS_AFTER_MS + turn);
         }
         self.say_profile(id);
-        self.show_presence(id);
+        self.show_presence_late(id);
         self.release_presence(id);
         if own {
             self.renew_deposits(id);

@@ -2,20 +2,21 @@
 //!
 //! Deliberately absent: questions and answers (`network`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
 use omniscope_protocol::judge::Role;
-use omniscope_protocol::wire::{Gossip, MAX_GOSSIP_BYTES, MAX_NEAR, Note, NoteContent, topic};
+use omniscope_protocol::replica::Replica;
+use omniscope_protocol::wire::{Gossip, MAX_GOSSIP_BYTES, Note, NoteContent, topic};
 
 use super::Actor;
+use super::near::Neighbours;
+use super::network::Peer;
 use crate::event::Event;
 use crate::net::{NetCommand, Topic};
 use crate::store::WorkspaceState;
 use crate::workspace::DocumentMessage;
-
-/// How long changes of who is connected gather before they are announced.
-const NEAR_AFTER_MS: u64 = 250;
 
 impl Actor {
     /// Hands a command to the network; false when there is none or it does not keep up.
@@ -68,27 +69,25 @@ impl Actor {
         }
     }
 
-    /// Tells members whom this device hears directly. With one peer there is nobody to spare anything. Gossip drops what it
-    /// carried lately, and one who subscribes late has still to be told, so the list begins with another each time.
+    /// The members that are connected with this device.
+    pub(super) fn neighbours(&self, id: &WorkspaceId) -> Neighbours {
+        self.rooms.get(id).map(|room| members_among(&self.peers, &room.space.replica)).unwrap_or_default()
+    }
+
+    /// Tells members whom this device hears directly.
     pub(super) fn announce_near(&mut self, id: &WorkspaceId) {
+        let (me, now, neighbours) = (self.me, self.now(), self.neighbours(id));
         let Some(room) = self.rooms.get_mut(id) else { return };
-        room.near_due = None;
-        let replica = &room.space.replica;
-        let members = self.peers.keys().filter(|d| replica.role(d) > Role::None);
-        let mut near: Vec<DeviceId> = members.copied().take(MAX_NEAR).collect();
-        if near.len() > 1 {
-            room.near_told = room.near_told.wrapping_add(1);
-            let first = room.near_told % near.len();
-            near.rotate_left(first);
+        if let Some(near) = room.near.take_due(&me, &neighbours, now) {
             self.note(id, NoteContent::Near(near));
         }
     }
 
-    /// Has those connected announced soon.
+    /// Has it told soon whom this device hears, if nobody else tells it.
     pub(super) fn near_changed(&mut self, id: &WorkspaceId) {
-        let now = self.now();
+        let (me, now, neighbours) = (self.me, self.now(), self.neighbours(id));
         if let Some(room) = self.rooms.get_mut(id) {
-            room.near_due.get_or_insert(now + NEAR_AFTER_MS);
+            room.near.changed(&me, &neighbours, now);
         }
     }
 
@@ -107,4 +106,10 @@ impl Actor {
             room.space.tell_windows(message);
         }
     }
+}
+
+/// The members among connected devices, and since when they are connected.
+pub(super) fn members_among(peers: &BTreeMap<DeviceId, Peer>, replica: &Replica) -> Neighbours {
+    let members = peers.iter().filter(|(device, _)| replica.role(device) > Role::None);
+    members.map(|(device, peer)| (*device, peer.since)).collect()
 }

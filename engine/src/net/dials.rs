@@ -4,6 +4,7 @@
 //! start beside it. Deliberately absent: when (`book`, `relays`).
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
@@ -14,26 +15,29 @@ use super::book::Way;
 const MAX_AT_ONCE: usize = 3;
 /// Dials under way at one time.
 const MAX_DIALS: usize = 512;
+/// How long one has to itself before another begins beside it: where all cores are busy a handshake takes its time.
+const ALONE: Duration = Duration::from_millis(600);
 
 #[derive(Default)]
 pub(super) struct Dials {
-    under_way: BTreeMap<ConnectionId, (PeerId, Way)>,
+    under_way: BTreeMap<ConnectionId, (PeerId, Way, Instant)>,
 }
 
 impl Dials {
     /// Whether another dial may begin.
-    pub(super) fn has_room(&self, peer: &PeerId, way: Way) -> bool {
-        let same = self.under_way.values().filter(|(p, w)| p == peer && *w == way).count();
-        same < MAX_AT_ONCE && self.under_way.len() < MAX_DIALS
+    pub(super) fn has_room(&self, peer: &PeerId, way: Way, now: Instant) -> bool {
+        let same = || self.under_way.values().filter(|(p, w, _)| p == peer && *w == way);
+        let crowded = same().count() >= MAX_AT_ONCE || same().any(|(_, _, began)| now < *began + ALONE);
+        !crowded && self.under_way.len() < MAX_DIALS
     }
 
-    pub(super) fn began(&mut self, id: ConnectionId, peer: PeerId, way: Way) {
-        self.under_way.insert(id, (peer, way));
+    pub(super) fn began(&mut self, id: ConnectionId, peer: PeerId, way: Way, now: Instant) {
+        self.under_way.insert(id, (peer, way, now));
     }
 
     /// A dial ended, one way or the other. Returns what it was.
     pub(super) fn ended(&mut self, id: ConnectionId) -> Option<(PeerId, Way)> {
-        self.under_way.remove(&id)
+        self.under_way.remove(&id).map(|(peer, way, _)| (peer, way))
     }
 }
 
@@ -43,14 +47,16 @@ mod tests {
 
     #[test]
     fn dials_of_one_device_are_few_and_ways_do_not_wait_for_each_other() {
-        let (mut dials, peer) = (Dials::default(), PeerId::random());
+        let (mut dials, peer, mut now) = (Dials::default(), PeerId::random(), Instant::now());
         for n in 0..MAX_AT_ONCE {
-            assert!(dials.has_room(&peer, Way::Direct));
-            dials.began(ConnectionId::new_unchecked(n), peer, Way::Direct);
+            assert!(dials.has_room(&peer, Way::Direct, now));
+            dials.began(ConnectionId::new_unchecked(n), peer, Way::Direct, now);
+            assert!(!dials.has_room(&peer, Way::Direct, now), "one after the other");
+            now += ALONE;
         }
-        assert!(!dials.has_room(&peer, Way::Direct));
-        assert!(dials.has_room(&peer, Way::Circuit));
+        assert!(!dials.has_room(&peer, Way::Direct, now));
+        assert!(dials.has_room(&peer, Way::Circuit, now));
         assert_eq!(dials.ended(ConnectionId::new_unchecked(0)), Some((peer, Way::Direct)));
-        assert!(dials.has_room(&peer, Way::Direct));
+        assert!(dials.has_room(&peer, Way::Direct, now));
     }
 }

@@ -533,7 +533,8 @@ impl Driver {
     fn dial(&mut self, attempt: Attempt) {
         let Attempt { peer, mut addrs, way } = attempt;
         addrs.retain(|addr| self.may_dial(addr) || self.relays.contains(&peer));
-        if addrs.is_empty() || !self.dials.has_room(&peer, way) {
+        let now = Instant::now();
+        if addrs.is_empty() || !self.dials.has_room(&peer, way, now) {
             return;
         }
         let opts = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(addrs);
@@ -542,7 +543,7 @@ impl Driver {
         let opts = if way == Way::UpgradeOtherwise { opts.allocate_new_port() } else { opts }.build();
         let id = opts.connection_id();
         match self.swarm.dial(opts) {
-            Ok(()) => self.dials.began(id, peer, way),
+            Ok(()) => self.dials.began(id, peer, way, now),
             Err(error) => tracing::trace!(%error, "not dialled"),
         }
     }

@@ -5,6 +5,7 @@
 //! are present give way to each other. Deliberately absent: who is present.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use omniscope_protocol::identity::DeviceId;
 
@@ -13,6 +14,8 @@ const PALETTE: [&str; 16] = [
     "#063ad7", "#58c91c", "#f168fe", "#7a4800", "#1995ea", "#e1138a", "#f58393", "#768b09", "#7513b2", "#54bfb4",
     "#d45003", "#d4a22a", "#0f6c93", "#9c0451", "#805ef9", "#0b6817",
 ];
+/// The palette as eyes see it.
+static PALETTE_SEEN: LazyLock<[Lab; PALETTE.len()]> = LazyLock::new(|| PALETTE.map(Lab::of));
 /// Two colours nearer than this may be taken for each other, in thousandths of Oklab's unit. A colour is that near to at
 /// most one of the palette, so that a taken colour takes at most one away from those who come after.
 const MIN_DISTANCE: i64 = 75;
@@ -29,17 +32,19 @@ pub(crate) fn wished(chosen: &str, device: &DeviceId) -> String {
 
 /// Colours for people in order, each with the colour they chose: who comes later gives way to who came before.
 pub(crate) fn assign(people: impl Iterator<Item = (DeviceId, String)>) -> BTreeMap<DeviceId, String> {
+    let palette = LazyLock::force(&PALETTE_SEEN);
     let mut taken: Vec<Lab> = Vec::new();
     let mut assigned = BTreeMap::new();
     for (device, chosen) in people {
-        let gap = |color: &str| taken.iter().map(|one| one.distance(&Lab::of(color))).min().unwrap_or(i64::MAX);
+        let gap = |color: &Lab| taken.iter().map(|one| one.distance(color)).min().unwrap_or(i64::MAX);
         let wish = wished(&chosen, &device);
-        let color = if gap(&wish) >= MIN_DISTANCE * MIN_DISTANCE {
+        let color = if gap(&Lab::of(&wish)) >= MIN_DISTANCE * MIN_DISTANCE {
             wish
         } else {
             // Of several that are equally far the last counts: turned round, the first from the device's own place on.
-            let turn = PALETTE.iter().cycle().skip(start(&device)).take(PALETTE.len()).collect::<Vec<_>>();
-            turn.into_iter().rev().max_by_key(|color| gap(color)).map_or(wish, |color| (*color).to_owned())
+            let turn = (0..PALETTE.len()).map(|step| (start(&device) + step) % PALETTE.len());
+            let farthest = turn.rev().max_by_key(|at| gap(&palette[*at]));
+            farthest.map_or(wish, |at| PALETTE[at].to_owned())
         };
         taken.push(Lab::of(&color));
         assigned.insert(device, color);

@@ -175,7 +175,7 @@ impl Replica {
     /// Whether a device is not known to hold each of these ops. Costs by these ops, not by what it lacks.
     pub fn lacks_any(&self, device: &DeviceId, ops: &[OpId]) -> bool {
         let tops = self.held_by(device).unwrap_or_default();
-        let holds = |op: Node| tops.iter().any(|top| *top == op || self.judge.causal().saw(*top, op));
+        let holds = |op: Node| tops.contains(&op) || tops.iter().any(|top| self.judge.causal().saw(*top, op));
         ops.iter().any(|id| !self.judge.node(&id.0).is_some_and(holds))
     }
 

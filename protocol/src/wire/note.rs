@@ -40,6 +40,18 @@ impl Note {
         Self { device: key.id(), content, signature }
     }
 
+    pub(super) fn write(&self, w: &mut Writer) {
+        w.array(&self.device.0);
+        self.content.write(w);
+        w.array(&self.signature);
+    }
+
+    /// Reads foreign bytes; the signature is not verified here.
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let device = DeviceId(r.array("device")?);
+        Ok(Self { device, content: NoteContent::read(r)?, signature: r.array("signature")? })
+    }
+
     /// Whether its device said it in this workspace.
     pub fn is_genuine(&self, workspace: &WorkspaceId) -> bool {
         verify(&self.device, Purpose::Ephemeral, &self.content.text(workspace), &self.signature)

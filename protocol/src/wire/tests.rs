@@ -21,6 +21,10 @@ fn requests() -> Vec<Request> {
         Request::Lookup { workspace },
         Request::State { workspace, by: DeviceId([4; 32]), from: 300 },
         Request::News { workspace, heads: vec![OpId([2; 32])], ops: vec![vec![1, 2, 3].into()] },
+        Request::Notes {
+            workspace,
+            notes: vec![Note::sign(&workspace, NoteContent::Near(vec![]), &DeviceKey::from_seed(&[1; 32]))],
+        },
     ]
 }
 
