@@ -24,6 +24,7 @@ mod keys;
 #[cfg(feature = "document")]
 mod opening;
 mod sessions;
+mod tail;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ pub use exchange::{Missing, Shared};
 pub use kept::Unusable;
 #[cfg(feature = "document")]
 pub use opening::read_version;
+pub use tail::{Tail, Unsure};
 
 use crate::causal::Node;
 use crate::identity::{DeviceId, OpId, WorkspaceId};

@@ -3,6 +3,7 @@
 //! Deliberately absent: reading arguments and the environment (`main`).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::Multiaddr;
@@ -58,14 +59,22 @@ pub struct Config {
 pub struct MailboxLimits {
     /// Workspaces that may be registered.
     pub workspaces: usize,
-    /// Ops of one workspace. Each takes about half a KiB of memory.
+    /// Ops of one workspace. Each takes about a third of a KiB of memory while more than the end of its log is needed.
     pub ops_per_workspace: usize,
     /// Bytes of one workspace's ops.
     pub bytes_per_workspace: u64,
     /// Days after which a workspace that no member uses is dropped; 0: never.
     pub retention_days: u32,
-    /// Seconds after which a workspace leaves memory of which no member is connected, until somebody asks for it; 0: never.
+    /// Seconds after which a workspace leaves memory in which nothing happens, until somebody asks for it; 0: none ever does.
     pub in_memory_seconds: u32,
+}
+
+impl MailboxLimits {
+    /// Whether ops are too much for a workspace that holds so many already, and so many bytes.
+    pub(crate) fn are_exceeded(&self, held: usize, bytes: u64, ops: &[Arc<[u8]>]) -> bool {
+        let more: u64 = ops.iter().map(|op| op.len() as u64).sum();
+        bytes + more > self.bytes_per_workspace || held + ops.len() > self.ops_per_workspace
+    }
 }
 
 impl Default for MailboxLimits {

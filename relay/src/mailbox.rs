@@ -6,6 +6,7 @@
 //! Deliberately absent: keys of workspaces and any reader of documents; clocks; sockets. Who asks is proven by the
 //! connection, whose peer id is the device key.
 
+mod ledger;
 mod room;
 mod sleep;
 
@@ -21,10 +22,11 @@ use omniscope_protocol::wire::{Deposit, MAX_SHOWN, Refusal, Request, Response};
 
 use crate::config::{MailboxLimits, Policy};
 use crate::store::{Store, StoreError, Write};
-use room::{Owed, Room};
+use ledger::Owed;
+use room::Room;
 use sleep::{Asleep, is_in_step};
 
-pub(crate) use room::Commit;
+pub(crate) use ledger::Commit;
 pub(crate) use sleep::Woken;
 
 /// Names a request that waits for its answer.
@@ -99,7 +101,7 @@ impl Mailbox {
             // Nobody is connected yet, so there is nobody to welcome or to expel.
             mailbox.follow_members(&id, &mut Vec::new());
             if limits.in_memory_seconds > 0 {
-                mailbox.rest(u64::MAX);
+                mailbox.rest(u64::MAX, 0);
             }
         }
         Ok(mailbox)
@@ -113,14 +115,14 @@ impl Mailbox {
     /// Ops and their bytes, all workspaces together.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let awake = self.rooms.values().map(|room| (room.len(), room.bytes));
-        let sizes = awake.chain(self.asleep.values().map(|asleep| (asleep.ops, asleep.bytes)));
+        let sizes = awake.chain(self.asleep.values().map(|asleep| (asleep.tail.len(), asleep.bytes)));
         sizes.fold((0, 0), |(ops, bytes), (more, larger)| (ops + more as u64, bytes + larger))
     }
 
     /// One line for each workspace: id, members, ops, bytes.
     pub(crate) fn list(&self) -> Vec<String> {
         let awake = self.rooms.iter().map(|(id, room)| (*id, (room.members.len(), room.len(), room.bytes)));
-        let asleep = self.asleep.iter().map(|(id, room)| (*id, (room.members.len(), room.ops, room.bytes)));
+        let asleep = self.asleep.iter().map(|(id, room)| (*id, (room.members.len(), room.tail.len(), room.bytes)));
         let all: BTreeMap<WorkspaceId, _> = awake.chain(asleep).collect();
         let line = |(id, (members, ops, bytes))| format!("{id} members {members} ops {ops} bytes {bytes}");
         all.into_iter().map(line).collect()
@@ -143,14 +145,15 @@ impl Mailbox {
 
     /// Who belongs to a workspace.
     pub(crate) fn members_of(&self, id: &WorkspaceId) -> impl Iterator<Item = &DeviceId> {
-        self.rooms.get(id).into_iter().flat_map(|room| &room.members)
+        let members = self.rooms.get(id).map(|room| &room.members);
+        members.or(self.asleep.get(id).map(|asleep| &asleep.members)).into_iter().flatten()
     }
 
     /// The frontier of what is kept of a workspace.
     pub(crate) fn heads(&self, id: &WorkspaceId) -> Option<Vec<OpId>> {
         match self.rooms.get(id) {
             Some(room) => Some(room.replica.committed_heads()),
-            None => Some(self.asleep.get(id)?.heads.iter().copied().collect()),
+            None => Some(self.asleep.get(id)?.tail.committed_heads()),
         }
     }
 
@@ -172,6 +175,12 @@ impl Mailbox {
             && !is_in_step(&request, &room.replica.committed_heads().into_iter().collect())
         {
             room.touched_ms = now_ms;
+            if !matches!(
+                request,
+                Request::Sync { .. } | Request::Fetch { .. } | Request::Push { .. } | Request::Lookup { .. }
+            ) {
+                room.needed_ms = now_ms;
+            }
         }
         match request {
             Request::Sync { workspace, heads, have } => match self.refusal(&workspace, &from) {
@@ -180,7 +189,11 @@ impl Mailbox {
                     out.push(Action::Respond(ticket, shown.unwrap_or(Response::Refused(why))));
                 }
                 None => {
-                    let response = self.rooms[&workspace].answer_sync(store, &heads, &have);
+                    let Some(room) = self.rooms.get_mut(&workspace) else { return };
+                    let response = room.answer_sync(store, &heads, &have);
+                    if matches!(response, Response::Sync { more: true, .. }) {
+                        room.needed_ms = now_ms;
+                    }
                     out.push(Action::Respond(ticket, response));
                     self.note_use(&workspace, now_ms, out);
                 }
@@ -241,7 +254,7 @@ impl Mailbox {
         match room.deposit(&me, &from, invite, deposit) {
             Ok(write) => {
                 let writes = vec![write];
-                room.owe(Owed::Deposit, ticket, &writes);
+                room.ledger.owe(Owed::Deposit, ticket, &writes);
                 self.owed += 1;
                 self.settle(workspace, None, writes, false, out);
             }
@@ -272,10 +285,7 @@ impl Mailbox {
         if room.refuses(ops) {
             return refuse(out, Refusal::Closed);
         }
-        let bytes: u64 = ops.iter().map(|op| op.len() as u64).sum();
-        let full = room.bytes + bytes > self.limits.bytes_per_workspace
-            || room.len() + ops.len() > self.limits.ops_per_workspace;
-        if full {
+        if self.limits.are_exceeded(room.len(), room.bytes, ops) {
             return refuse(out, Refusal::Full);
         }
         if self.owed >= MAX_OWED {
@@ -286,7 +296,7 @@ impl Mailbox {
         match stranger.filter(|_| room.replica.role(&from) == Role::None) {
             Some(why) => refuse(out, why),
             None => {
-                room.owe(Owed::Receipt, ticket, &writes);
+                room.ledger.owe(Owed::Receipt, ticket, &writes);
                 self.owed += 1;
             }
         }
@@ -324,7 +334,7 @@ impl Mailbox {
             JoinAnswer::Admitted(_) => {
                 // A key is forgotten with the last use of its link; the commit that lets in forgets it, too.
                 writes.extend(room.drop_deposits());
-                room.owe(Owed::Admission(deposit), ticket, &writes);
+                room.ledger.owe(Owed::Admission(deposit), ticket, &writes);
                 self.owed += 1;
             }
             JoinAnswer::Refused(why) => {
@@ -363,7 +373,7 @@ impl Mailbox {
                 let why = self.refusal(&id, &from).unwrap_or(Refusal::NotMember);
                 return refuse(out, why);
             }
-            room.owe(Owed::Receipt, ticket, &[]);
+            room.ledger.owe(Owed::Receipt, ticket, &[]);
             self.owed += 1;
             return self.settle(id, None, Vec::new(), false, out);
         }
@@ -386,7 +396,7 @@ impl Mailbox {
         self.generation += 1;
         let (mut room, mut writes) = Room::found(id, from, &genesis, now_ms as i64, self.generation);
         writes.extend(paid.map(|hash| Write::SpendToken { hash }));
-        room.owe(Owed::Receipt, ticket, &writes);
+        room.ledger.owe(Owed::Receipt, ticket, &writes);
         self.owed += 1;
         self.rooms.insert(id, room);
         self.settle(id, None, writes, true, out);
@@ -421,6 +431,7 @@ impl Mailbox {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         let mut writes = writes;
         if membership {
+            room.needed_ms = room.touched_ms;
             writes.extend(room.drop_deposits());
         }
         if writes.is_empty() {
@@ -441,21 +452,36 @@ impl Mailbox {
 
     /// A commit has ended.
     pub(crate) fn on_committed(&mut self, commit: &Commit, ok: bool, store: &Store, out: &mut Vec<Action>) {
-        let Some(room) = self.rooms.get_mut(&commit.workspace).filter(|r| r.generation == commit.generation) else {
-            return;
-        };
-        if ok {
-            room.on_committed(commit);
-            self.owed -= room.answer(out);
-            out.push(Action::Tell { workspace: commit.workspace, ops: commit.brought.clone(), from: commit.from });
-            if room.replica.all_committed() {
-                out.extend(room.purge(store).map(Action::Write));
+        let id = &commit.workspace;
+        let room = self.rooms.get_mut(id).filter(|room| room.ledger.generation == commit.generation);
+        let asleep = self.asleep.get_mut(id).filter(|asleep| asleep.ledger.generation == commit.generation);
+        let row = match (room, asleep) {
+            (Some(room), _) if ok => {
+                room.on_committed(commit);
+                self.owed -= room.answer(out);
+                out.push(Action::Tell { workspace: *id, ops: commit.brought.clone(), from: commit.from });
+                if room.replica.all_committed() {
+                    out.extend(room.purge(store).map(Action::Write));
+                }
+                return;
             }
-            return;
-        }
-        // What is in memory is not on the disk: nobody is told that it is, and the room is read anew.
-        self.owed -= room.refuse_all(out);
-        let row = room.row.clone();
+            (_, Some(asleep)) if ok => {
+                self.owed -= asleep.on_committed(commit, out);
+                out.push(Action::Tell { workspace: *id, ops: commit.brought.clone(), from: commit.from });
+                return;
+            }
+            (Some(room), _) => {
+                self.owed -= room.ledger.refuse_all(out);
+                room.row.clone()
+            }
+            (_, Some(asleep)) => {
+                self.owed -= asleep.ledger.refuse_all(out);
+                asleep.row.clone()
+            }
+            (None, None) => return,
+        };
+        // What is in memory is not on the disk: nobody is told that it is, and the log is read anew.
+        self.asleep.remove(id);
         self.generation += 1;
         let registered = store.workspaces().is_ok_and(|rows| rows.iter().any(|known| known.id == row.id));
         match Room::load(row, store, self.generation) {
@@ -507,9 +533,11 @@ impl Mailbox {
     /// Ends the service for a workspace; false if it was not served.
     pub(crate) fn unregister(&mut self, id: &WorkspaceId, out: &mut Vec<Action>) -> bool {
         match self.rooms.remove(id) {
-            Some(mut room) => self.owed -= room.refuse_all(out),
-            None if self.asleep.remove(id).is_some() => {}
-            None => return false,
+            Some(mut room) => self.owed -= room.ledger.refuse_all(out),
+            None => match self.asleep.remove(id) {
+                Some(mut asleep) => self.owed -= asleep.ledger.refuse_all(out),
+                None => return false,
+            },
         }
         out.push(Action::Write(Write::DropWorkspace { id: id.0 }));
         self.follow_members(id, out);

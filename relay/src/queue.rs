@@ -57,6 +57,16 @@ impl<T> Lines<T> {
         job
     }
 
+    /// Puts a job that was popped back to the front of its line.
+    pub(crate) fn put_back(&mut self, workspace: WorkspaceId, job: T) {
+        let line = self.lines.entry(workspace).or_default();
+        if line.is_empty() && !self.held.contains(&workspace) {
+            self.turns.push_back(workspace);
+        }
+        line.push_front(job);
+        self.waiting += 1;
+    }
+
     /// Lets a line wait; false if it does already.
     pub(crate) fn hold(&mut self, workspace: WorkspaceId) -> bool {
         self.turns.retain(|turn| *turn != workspace);

@@ -28,6 +28,23 @@ pub struct Missing {
     pub more: bool,
 }
 
+impl Missing {
+    /// As many of these ops, each with its bytes, as fit.
+    pub(super) fn cut(ops: impl Iterator<Item = (OpId, u32)>, max_bytes: usize) -> Self {
+        let mut missing = Self::default();
+        let mut total = 0;
+        for (id, bytes) in ops {
+            total += bytes as usize;
+            if !missing.ids.is_empty() && (total > max_bytes || missing.ids.len() >= MAX_OPS) {
+                missing.more = true;
+                break;
+            }
+            missing.ids.push(id);
+        }
+        missing
+    }
+}
+
 impl Replica {
     /// The frontier of all that is in the log, committed or not.
     pub fn heads(&self) -> Vec<OpId> {
@@ -126,17 +143,8 @@ impl Replica {
     }
 
     fn cut(&self, known: &[Node], max_bytes: usize) -> Missing {
-        let mut missing = Missing::default();
-        let mut bytes = 0;
-        for node in self.judge.causal().difference(known) {
-            bytes += self.known[node.index()].bytes as usize;
-            if !missing.ids.is_empty() && (bytes > max_bytes || missing.ids.len() >= MAX_OPS) {
-                missing.more = true;
-                break;
-            }
-            missing.ids.push(OpId(*self.judge.id(node)));
-        }
-        missing
+        let lacks = self.judge.causal().difference(known);
+        Missing::cut(lacks.into_iter().map(|n| (OpId(*self.judge.id(n)), self.known[n.index()].bytes)), max_bytes)
     }
 
     /// Notes the heads that a device says it has committed. True if it holds ops that are not known here.

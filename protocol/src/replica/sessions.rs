@@ -229,6 +229,21 @@ impl Sessions {
         newly
     }
 
+    /// The sessions by number.
+    pub(super) fn names(&self) -> Vec<SessionId> {
+        let mut names = vec![SessionId::NONE; self.sessions.len()];
+        for ((_, session), number) in &self.numbers {
+            names[*number as usize] = *session;
+        }
+        names
+    }
+
+    /// The number of an op's session, beyond all of them for an op outside any, and its position there.
+    pub(super) fn place_of(&self, node: Node) -> (u32, u64) {
+        let Place { session, seq, .. } = self.places[node.index()];
+        (session, seq.into())
+    }
+
     /// Whether an op lies on, or had seen, a branch that lost.
     pub(super) fn is_lost(&self, node: Node) -> bool {
         self.places[node.index()].lost

@@ -14,6 +14,7 @@ mod keys;
 mod names;
 mod sessions;
 mod state;
+mod tail;
 mod versions;
 
 use super::*;

@@ -1,7 +1,7 @@
-//! One workspace at a relay: its replica, who belongs to it, and the answers that wait for a commit.
+//! One workspace at a relay, in memory: its replica, and who belongs to it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, OpId, WorkspaceId};
@@ -11,34 +11,9 @@ use omniscope_protocol::op::Op;
 use omniscope_protocol::replica::{JoinAnswer, Output, Replica};
 use omniscope_protocol::wire::{Deposit, MAX_ASKED, Refusal, Response};
 
-use super::{Action, Ticket};
+use super::Action;
+use super::ledger::{Commit, Ledger};
 use crate::store::{Store, StoreError, WorkspaceRow, Write};
-
-/// What is to be committed for a workspace, and what that commit says.
-#[derive(Debug, Clone)]
-pub(crate) struct Commit {
-    pub(crate) workspace: WorkspaceId,
-    pub(crate) generation: u64,
-    /// So many ops of the log are durable then.
-    pub(crate) ops: u32,
-    /// Which commit of the workspace it is, from 1.
-    pub(crate) number: u64,
-    /// The ops that are new, and who brought them.
-    pub(crate) brought: Vec<Arc<[u8]>>,
-    pub(crate) from: Option<DeviceId>,
-    pub(crate) writes: Vec<Write>,
-}
-
-/// An answer that promises something, and so waits for a commit.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Owed {
-    /// What was pushed is kept here.
-    Receipt,
-    /// The asking device was let in, and gets the key that waited for it.
-    Admission(Option<Deposit>),
-    /// A sealed key is kept.
-    Deposit,
-}
 
 /// Sealed keys kept for the links of one workspace.
 const MAX_DEPOSITS: usize = 256;
@@ -51,12 +26,9 @@ pub(super) struct Room {
     pub(super) bytes: u64,
     /// When somebody asked about it last.
     pub(super) touched_ms: u64,
-    /// Tells this reading of the log from an earlier one, whose commits count no more.
-    pub(super) generation: u64,
-    /// Answers in the order of the commits that they wait for.
-    owed: VecDeque<(u64, Owed, Ticket)>,
-    begun: u64,
-    ended: u64,
+    /// When the whole log was needed last, as far as that is known.
+    pub(super) needed_ms: u64,
+    pub(super) ledger: Ledger,
     deposits: BTreeMap<OpId, Deposit>,
     /// Ops of which only husks are left.
     husks: BTreeSet<OpId>,
@@ -91,7 +63,6 @@ impl Room {
 
     fn empty(row: WorkspaceRow, replica: Replica, generation: u64) -> Self {
         let (members, husks) = (BTreeSet::new(), BTreeSet::new());
-        let (owed, deposits, asked) = (VecDeque::new(), BTreeMap::new(), BTreeMap::new());
         let touched_ms = u64::try_from(row.used_ms).unwrap_or_default();
         Self {
             row,
@@ -99,13 +70,11 @@ impl Room {
             members,
             bytes: 0,
             touched_ms,
-            generation,
-            owed,
-            begun: 0,
-            ended: 0,
-            deposits,
+            needed_ms: touched_ms,
+            ledger: Ledger::new(generation),
+            deposits: BTreeMap::new(),
             husks,
-            asked,
+            asked: BTreeMap::new(),
         }
     }
 
@@ -279,10 +248,15 @@ impl Room {
         Response::Sync { ops, heads: self.replica.committed_heads(), more: missing.more }
     }
 
-    /// Whether all of it is on the disk, nothing is under way, and nobody asked since.
-    pub(super) fn is_idle_since(&self, before_ms: u64) -> bool {
-        let done = self.owed.is_empty() && self.begun == self.ended && self.replica.all_committed();
-        done && self.touched_ms < before_ms && self.replica.waiting() == 0 && self.asked.is_empty()
+    /// Whether all of it is on the disk, and nothing is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        let done = self.ledger.is_quiet() && self.replica.all_committed();
+        done && self.replica.waiting() == 0 && self.asked.is_empty()
+    }
+
+    /// Whether what comes next can be judged by the end of the log.
+    pub(super) fn has_plain_end(&self) -> bool {
+        self.replica.has_plain_end()
     }
 
     fn is_open(&self, invite: &OpId) -> bool {
@@ -320,13 +294,7 @@ impl Room {
     /// The bytes of ops of the log.
     pub(super) fn op_bytes(&self, store: &Store, ids: &[OpId]) -> Vec<Arc<[u8]>> {
         let ids: Vec<[u8; 32]> = ids.iter().filter(|id| !self.husks.contains(id)).map(|id| id.0).collect();
-        match store.ops_by_id(&self.row.id, &ids) {
-            Ok(rows) => rows.into_iter().map(Arc::from).collect(),
-            Err(error) => {
-                tracing::error!(%error, "ops cannot be read");
-                Vec::new()
-            }
-        }
+        read_ops(store, &self.row.id, &ids)
     }
 
     /// Who is no member any more is shown why, and nothing else.
@@ -335,46 +303,28 @@ impl Room {
         Some(Response::Removed { by })
     }
 
-    /// An answer waits for all that was written before it, and with `writes` for the commit that follows.
-    pub(super) fn owe(&mut self, what: Owed, ticket: Ticket, writes: &[Write]) {
-        self.owed.push_back((self.begun + u64::from(!writes.is_empty()), what, ticket));
-    }
-
     pub(super) fn commit(&mut self, writes: Vec<Write>, from: Option<DeviceId>) -> Commit {
-        self.begun += 1;
-        let (workspace, generation, ops) = (self.id(), self.generation, self.replica.len() as u32);
-        let op = |write: &Write| if let Write::Op { bytes, .. } = write { Some(Arc::clone(bytes)) } else { None };
-        let brought = writes.iter().filter_map(op).collect();
-        Commit { workspace, generation, ops, number: self.begun, brought, from, writes }
+        self.ledger.commit(self.id(), self.replica.len(), writes, from)
     }
 
-    /// A commit went well; commits end in the order in which they began.
     pub(super) fn on_committed(&mut self, commit: &Commit) {
-        self.ended = commit.number;
-        self.replica.note_committed(commit.ops);
+        self.ledger.on_committed(commit);
+        self.replica.note_committed(commit.ops as u32);
     }
 
     /// Gives the answers that wait for nothing any more. Says how many.
     pub(super) fn answer(&mut self, out: &mut Vec<Action>) -> usize {
-        let due = self.owed.partition_point(|(commit, _, _)| *commit <= self.ended);
-        if due == 0 {
-            return 0;
-        }
-        let heads = self.replica.committed_heads();
-        for (_, what, ticket) in self.owed.drain(..due) {
-            let response = match what {
-                Owed::Receipt | Owed::Deposit => Response::Receipt { heads: heads.clone() },
-                Owed::Admission(deposit) => Response::Admitted { deposit },
-            };
-            out.push(Action::Respond(ticket, response));
-        }
-        due
+        self.ledger.answer(|| self.replica.committed_heads(), out)
     }
+}
 
-    /// Refuses what waited, because it cannot be promised. Says how many.
-    pub(super) fn refuse_all(&mut self, out: &mut Vec<Action>) -> usize {
-        let owed = std::mem::take(&mut self.owed);
-        out.extend(owed.iter().map(|(_, _, ticket)| Action::Respond(*ticket, Response::Refused(Refusal::Busy))));
-        owed.len()
+/// The bytes of ops of a log.
+pub(super) fn read_ops(store: &Store, workspace: &[u8; 32], ids: &[[u8; 32]]) -> Vec<Arc<[u8]>> {
+    match store.ops_by_id(workspace, ids) {
+        Ok(rows) => rows.into_iter().map(Arc::from).collect(),
+        Err(error) => {
+            tracing::error!(%error, "ops cannot be read");
+            Vec::new()
+        }
     }
 }

@@ -57,7 +57,9 @@ impl Stage {
     /// What follows at once.
     fn ask(&mut self, from: u8, request: Request) -> Vec<Action> {
         let mut out = Vec::new();
-        if self.mailbox.answer_asleep(&key(from).id(), 1, &request, 5, &mut out) {
+        if self.mailbox.answer_in_step(&key(from).id(), 1, &request, 5, &mut out)
+            || self.mailbox.handle_asleep(key(from).id(), 1, &request, 5, &self.store, &mut out)
+        {
             return out;
         }
         if let Some(waking) = self.mailbox.wake(&request.workspace()) {
@@ -242,9 +244,9 @@ fn a_workspace_in_which_nothing_happens_leaves_memory_and_comes_back_as_it_was()
     let made = ops(vec![set_role(BEN, Role::Editor)]);
     stage.push(&made);
     let before = (stage.sync(BEN), stage.mailbox.list(), stage.mailbox.sizes());
-    stage.mailbox.rest(5);
+    stage.mailbox.rest(5, 0);
     assert_eq!(stage.mailbox.awake(), 1, "somebody asked since");
-    stage.mailbox.rest(6);
+    stage.mailbox.rest(6, 0);
     assert!(stage.mailbox.is_asleep(&id) && stage.mailbox.is_member(&key(BEN).id()));
     assert_eq!((stage.mailbox.awake(), stage.mailbox.len()), (0, 1));
     assert_eq!((stage.mailbox.list(), stage.mailbox.sizes()), (before.1.clone(), before.2));
@@ -256,13 +258,103 @@ fn a_workspace_in_which_nothing_happens_leaves_memory_and_comes_back_as_it_was()
     let nothing = Response::Sync { ops: Vec::new(), heads: heads(&made[1]), more: false };
     assert_eq!((in_step(&mut stage, BEN), stage.mailbox.awake()), (nothing.clone(), 0), "who is in step needs nothing");
     assert_eq!((in_step(&mut stage, EVE), stage.mailbox.awake()), (refused(Refusal::NotMember), 1));
-    stage.mailbox.rest(6);
+    stage.mailbox.rest(6, 0);
     assert_eq!((in_step(&mut stage, BEN), stage.mailbox.awake()), (nothing, 0));
     assert_eq!((stage.sync(BEN), stage.mailbox.list(), stage.mailbox.sizes()), before);
 
-    stage.mailbox.rest(6);
+    stage.mailbox.rest(6, 0);
     let woken = stage.mailbox.wake(&id).unwrap().read(&stage.store);
     assert!(stage.mailbox.unregister(&id, &mut Vec::new()));
     assert!(stage.mailbox.on_woken(woken, 5));
     assert_eq!((stage.sync(BEN), stage.mailbox.len()), (refused(Refusal::UnknownWorkspace), 0), "it is gone for good");
+}
+
+/// One more op of Ana's session.
+fn one_more(last: &Arc<[u8]>, seq: u64, body: Body) -> Arc<[u8]> {
+    let (workspace, session, prev) = (genesis().workspace(), SessionId([3; 16]), Some(heads(last)[0]));
+    Op::sign(Draft { workspace, session, seq, prev, deps: vec![], time_ms: 0, body }, &key(ANA)).bytes
+}
+
+#[test]
+fn who_goes_on_where_a_log_ends_is_served_while_the_rest_stays_out_of_memory() {
+    let mut stage = Stage::new(MailboxLimits::default());
+    stage.register(ANA, b"sesame");
+    let made = ops(vec![set_role(BEN, Role::Editor), Body::Join, Body::Join, set_role(BEN, Role::None)]);
+    stage.push(&made[..2]);
+    stage.mailbox.rest(6, 0);
+    let workspace = genesis().workspace();
+    let gap = Request::Push { workspace, ops: vec![made[2].clone(), made[4].clone()] };
+    assert!(!stage.mailbox.handle_asleep(key(ANA).id(), 1, &gap, 5, &stage.store, &mut Vec::new()));
+    assert!(!stage.mailbox.asleep[&workspace].tail.knows(&heads(&made[2])[0]), "what is not written is not known");
+    for op in &made[2..4] {
+        assert_eq!(stage.push(std::slice::from_ref(op)), Response::Receipt { heads: heads(op) });
+        assert_eq!(stage.push(std::slice::from_ref(op)), Response::Receipt { heads: heads(op) }, "it is known");
+    }
+    let lacks_one = Request::Sync { workspace, heads: heads(&made[2]), have: vec![] };
+    let one = Response::Sync { ops: vec![made[3].clone()], heads: heads(&made[3]), more: false };
+    assert_eq!(stage.answer(BEN, lacks_one, true), one);
+    let fetched = stage.answer(BEN, Request::Fetch { workspace, ids: heads(&made[3]) }, true);
+    assert_eq!((fetched, stage.mailbox.awake()), (Response::Ops(vec![made[3].clone()]), 0));
+
+    let before = (stage.mailbox.list(), stage.mailbox.sizes(), stage.mailbox.heads(&workspace));
+    let read = Mailbox::load(&stage.store, key(100), Policy::Members, MailboxLimits::default()).unwrap();
+    assert_eq!((read.list(), read.sizes(), read.heads(&workspace)), before, "it is what the log says");
+
+    assert!(matches!(stage.push(&made[4..]), Response::Receipt { .. }));
+    assert_eq!((stage.mailbox.awake(), stage.sync(BEN)), (1, Response::Removed { by: made[4].clone() }));
+}
+
+#[test]
+fn of_a_workspace_in_use_the_end_alone_is_held_however_long_it_grows() {
+    let mut stage = Stage::new(MailboxLimits::default());
+    let (id, count) = (genesis().workspace(), sleep::WINDOW * 3);
+    stage.register(ANA, b"sesame");
+    let made = ops(vec![Body::Join; count]);
+    for (n, some) in made.chunks(16).enumerate() {
+        assert_eq!(stage.push(some), Response::Receipt { heads: heads(some.last().unwrap()) });
+        stage.mailbox.rest(0, u64::MAX);
+        let held = stage.mailbox.asleep.get(&id).map_or(16 * n + 18, |asleep| asleep.tail.held());
+        assert!(held <= 2 * sleep::WINDOW + 16, "{held} ops are held after {n} pushes");
+    }
+    assert_eq!((stage.mailbox.awake(), stage.mailbox.asleep[&id].tail.held()), (0, sleep::WINDOW));
+    assert_eq!(stage.mailbox.sizes().0, made.len() as u64 + 1);
+}
+
+#[test]
+fn nothing_is_lost_between_the_end_of_a_log_and_the_log_that_is_read() {
+    let mut stage = Stage::new(MailboxLimits::default());
+    let workspace = genesis().workspace();
+    stage.register(ANA, b"sesame");
+    let made = ops(vec![Body::Join, Body::Join]);
+    stage.push(&made[..2]);
+    stage.mailbox.rest(6, 0);
+    let push = |op: &Arc<[u8]>| Request::Push { workspace, ops: vec![op.clone()] };
+    let mut begun = stage.ask(ANA, push(&made[2]));
+    let Some(Action::Commit(commit)) = begun.pop() else { panic!("it is to be committed") };
+
+    let waking = stage.mailbox.wake(&workspace).unwrap();
+    let more = one_more(&made[2], 3, Body::Join);
+    let mut out = Vec::new();
+    assert!(!stage.mailbox.handle_asleep(key(ANA).id(), 2, &push(&more), 5, &stage.store, &mut out), "it waits");
+    stage.store.commit_wait(commit.writes.clone()).unwrap();
+    let woken = waking.read(&stage.store);
+    assert!(stage.mailbox.on_woken(woken, 5));
+    stage.mailbox.on_committed(&commit, true, &stage.store, &mut out);
+    let receipt = Response::Receipt { heads: heads(&made[2]) };
+    assert!(out.iter().any(|a| matches!(a, Action::Respond(1, response) if *response == receipt)), "{out:?}");
+    assert_eq!(stage.push(&[more.clone()]), Response::Receipt { heads: heads(&more) });
+}
+
+#[test]
+fn a_commit_that_fails_while_a_workspace_is_out_of_memory_promises_nothing() {
+    let mut stage = Stage::new(MailboxLimits::default());
+    let workspace = genesis().workspace();
+    stage.register(ANA, b"sesame");
+    let made = ops(vec![Body::Join]);
+    stage.push(&made[..1]);
+    stage.mailbox.rest(6, 0);
+    let push = Request::Push { workspace, ops: made[1..].to_vec() };
+    assert_eq!(stage.answer(ANA, push, false), refused(Refusal::Busy));
+    assert_eq!(stage.mailbox.heads(&workspace), Some(heads(&made[0])));
+    assert_eq!(stage.push(&made[1..]), Response::Receipt { heads: heads(&made[1]) });
 }

@@ -194,9 +194,18 @@ impl Driver {
     }
 
     fn serve_next(&mut self) {
-        let Some(Job { from, ticket, request, _incoming }) = self.lines.pop() else { return };
+        let Some(job) = self.lines.pop() else { return };
+        let (workspace, mut out) = (job.request.workspace(), Vec::new());
+        if self.mailbox.is_asleep(&workspace) {
+            if !self.mailbox.handle_asleep(job.from, job.ticket, &job.request, now_ms(), &self.store, &mut out) {
+                self.lines.put_back(workspace, job);
+                return self.wake(workspace);
+            }
+            self.metrics.request(&job.request);
+            return self.carry_out(out);
+        }
+        let Job { from, ticket, request, _incoming } = job;
         self.metrics.request(&request);
-        let mut out = Vec::new();
         self.mailbox.handle(from, ticket, request, now_ms(), &self.store, &mut out);
         self.carry_out(out);
     }

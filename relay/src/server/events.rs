@@ -124,15 +124,14 @@ impl Driver {
             Err(_) => return refuse(self, Refusal::Malformed),
         };
         let mut out = Vec::new();
-        if self.mailbox.answer_asleep(&from, ticket, &request, now_ms(), &mut out) {
+        if self.mailbox.answer_in_step(&from, ticket, &request, now_ms(), &mut out) {
             self.metrics.request(&request);
             return self.carry_out(out);
         }
         let workspace = request.workspace();
         let job = Job { from, ticket, request, _incoming: incoming };
-        match self.lines.push(workspace, job) {
-            Ok(()) => self.wake(workspace),
-            Err(_) => refuse(self, Refusal::Busy),
+        if self.lines.push(workspace, job).is_err() {
+            refuse(self, Refusal::Busy);
         }
     }
 }

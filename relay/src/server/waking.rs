@@ -13,6 +13,8 @@ use crate::mailbox::Woken;
 
 /// Workspaces that are read at one time.
 const MAX_AT_ONCE: usize = 2;
+/// A workspace in use of whose log nobody needed more than the end for so long leaves memory but for that.
+const NEEDED_SECONDS: u64 = 30;
 
 /// The workspaces that are being read; each holds its line, so there are no more than lines.
 pub(super) struct Waking {
@@ -57,12 +59,13 @@ impl Driver {
         self.lines.release(workspace);
     }
 
-    /// Puts workspaces out of memory in which nothing happens, at a moment when nobody waits for an answer.
+    /// Puts workspaces out of memory in which nothing happens, or of which only the end is needed.
     pub(super) fn rest(&mut self) {
         let seconds = u64::from(self.config.mailbox.in_memory_seconds);
-        if seconds == 0 || self.lines.len() > 0 {
+        if seconds == 0 {
             return;
         }
-        self.mailbox.rest(now_ms().saturating_sub(seconds * 1000));
+        let (now, needed) = (now_ms(), NEEDED_SECONDS.min(seconds));
+        self.mailbox.rest(now.saturating_sub(seconds * 1000), now.saturating_sub(needed * 1000));
     }
 }

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::*;
 
 const WORLDS: u64 = 300;
-const STEPS: usize = 40;
+pub(super) const STEPS: usize = 40;
 
 /// Bob's sessions fork as they like; Alice and Cara, both owners, build on some of it, remove him and take him back.
-struct Tangle {
-    dice: Dice,
+pub(super) struct Tangle {
+    pub(super) dice: Dice,
     owners: [Peer; 2],
     /// What Bob said, each with its session and position.
     bobs: Vec<(Op, u8, u64)>,
@@ -18,7 +18,7 @@ struct Tangle {
 }
 
 impl Tangle {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let (mut alice, bob) = alice_and_bob();
         alice.grant(CARA, Role::Owner);
         let cara = Peer::beside(CARA, &alice);
@@ -26,7 +26,7 @@ impl Tangle {
         Self { dice: Dice::new(seed), owners: [alice, cara], bobs: [40, 41].map(opening).to_vec(), nonces: 100 }
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         let who = self.dice.roll(2);
         let some = self.dice.roll(self.bobs.len());
         match self.dice.roll(12) {
@@ -86,7 +86,7 @@ impl Tangle {
     }
 
     /// All that was said, in the end.
-    fn ops(&self) -> Vec<Op> {
+    pub(super) fn ops(&self) -> Vec<Op> {
         let all = self.owners.iter().flat_map(|owner| &owner.log).chain(self.bobs.iter().map(|(op, ..)| op));
         let all: BTreeMap<OpId, Op> = all.map(|op| (op.id, op.clone())).collect();
         all.into_values().collect()
