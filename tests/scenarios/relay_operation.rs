@@ -205,13 +205,16 @@ fn a_workspace_in_which_nothing_happens_leaves_memory_and_is_there_when_somebody
     ana.until("it leaves memory, though Ana is connected", |_| in_memory(0));
     assert_eq!(relay.order(&["workspaces"]), listed);
 
-    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "later"}));
-    ana.until("what she adds is kept", |p| {
+    let kept = |p: &mut Headless| {
         let relay = p.call("relay.list", json!({"workspace": ws}))["relays"][0].clone();
-        relay["state"] == "kept"
-            && relay["behind"] == 0
-            && p.call("workspace.show", json!({"workspace": ws}))["unsent"] == 0
-    });
-    ana.until("it is in memory", |_| in_memory(1));
+        let unsent = p.call("workspace.show", json!({"workspace": ws}))["unsent"].clone();
+        relay["state"] == "kept" && relay["behind"] == 0 && unsent == 0
+    };
+    ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "later"}));
+    ana.until("what she adds is kept", kept);
+    assert!(in_memory(0), "it goes on where the log ends");
     assert_ne!(relay.order(&["workspaces"]), listed);
+    ana.call("invite.create", json!({"workspace": ws, "role": "editor"}));
+    ana.until("a link is kept, too", kept);
+    ana.until("for which the log was read", |_| in_memory(1));
 }

@@ -342,7 +342,7 @@ fn nothing_is_lost_between_the_end_of_a_log_and_the_log_that_is_read() {
     stage.mailbox.on_committed(&commit, true, &stage.store, &mut out);
     let receipt = Response::Receipt { heads: heads(&made[2]) };
     assert!(out.iter().any(|a| matches!(a, Action::Respond(1, response) if *response == receipt)), "{out:?}");
-    assert_eq!(stage.push(&[more.clone()]), Response::Receipt { heads: heads(&more) });
+    assert_eq!(stage.push(std::slice::from_ref(&more)), Response::Receipt { heads: heads(&more) });
 }
 
 #[test]
