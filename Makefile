@@ -59,10 +59,10 @@ package: ## a deb and an rpm of the window, in release mode
 relay-package: ## a deb of the relay, in release mode
 	@.ci/relay_package.sh
 
-pictures: setup ui ## docs/images, taken anew from real windows
+pictures: setup ui ## docs/images, taken anew from real windows; HOME_OF_ANA=/home/ana is shown in one
 	@$(CARGO) build $(LOCKED) --workspace --bins
 	@target=$$($(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
-	  "$$target/debug/pictures" docs/images
+	  "$$target/debug/pictures" docs/images $(HOME_OF_ANA)
 
 window-bench: setup ui ## the window with ten people, in release mode; see docs/performance.md
 	@$(CARGO) build $(LOCKED) --release --workspace --bin omniscope-desktop --bin window-bench

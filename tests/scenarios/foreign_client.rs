@@ -3,20 +3,14 @@
 //! Deliberately absent: devices that speak our own network code and are no members (`relay_admission`).
 
 use omniscope_engine::net::peer_of;
-use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId};
+use omniscope_protocol::identity::{DeviceId, OpId, WorkspaceId, hex};
 use omniscope_protocol::wire::{Refusal, Request, Response, WIRE_VERSION};
 use omniscope_tests::headless::{Headless, Home, LOOPBACK};
 use omniscope_tests::js::JsPeer;
 use omniscope_tests::relay::Relay;
 use serde_json::{Value, json};
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap()).collect()
-}
+use crate::vectors::unhex;
 
 /// What a relay answers to a body.
 fn answered(peer: &mut JsPeer, relay: &str, body: &[u8]) -> Response {

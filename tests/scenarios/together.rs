@@ -163,6 +163,28 @@ async fn who_asks_for_the_long_history_of_one_step_holds_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_steps_are_read_one_at_a_time() {
+    let ana = Peer::start("Ana").await;
+    let mut asked = Vec::new();
+    for (name, edits) in [("long", 500), ("short", 1)] {
+        let ws = ana.call("workspace.create", json!({"name": name})).await["workspace"].take();
+        let node = ana.call("node.add", json!({"workspace": ws, "type": "generic", "label": "0"})).await["node"].take();
+        for n in 1..edits {
+            ana.call("history.list", json!({"workspace": ws, "limit": 1})).await;
+            ana.call("node.set", json!({"workspace": ws, "node": node, "label": n.to_string()})).await;
+        }
+        asked.push(json!({"workspace": ws, "node": node}));
+    }
+    let order = std::sync::Mutex::new(Vec::new());
+    let ask = async |which: usize| {
+        ana.call("history.list", asked[which].clone()).await;
+        order.lock().unwrap().push(which);
+    };
+    tokio::join!(ask(0), ask(1));
+    assert_eq!(*order.lock().unwrap(), [0, 1], "the short one waits for the long one that was asked for before it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_hold_is_still_known_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (ana, ben) = (Peer::start_in("Ana", dir.path()).await, Peer::start("Ben").await);

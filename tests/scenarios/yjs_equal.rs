@@ -8,10 +8,13 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use omniscope_protocol::gate::{Index, Past, Update};
+use omniscope_protocol::identity::hex;
 use serde_json::{Value, json};
 use yrs::types::ToJson;
 use yrs::updates::decoder::Decode;
 use yrs::{Doc, OffsetKind, Options, ReadTxn, Transact};
+
+use crate::vectors::unhex;
 
 const ROOTS: [&str; 2] = ["meta", "nodes"];
 /// Small, so that most batches are cut.
@@ -55,14 +58,6 @@ impl Yjs {
         drop(self.input);
         self.process.wait().unwrap();
     }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Joins what each client did in a row, cuts it, and lets every part through the gate.

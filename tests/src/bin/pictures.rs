@@ -1,4 +1,5 @@
-//! Makes the pictures of `docs/images` from two real windows: `make pictures`. The first argument is the folder.
+//! Makes the pictures of `docs/images` from two real windows: `make pictures`. The first argument is the folder; the second,
+//! where there is one, is Ana's home, whose name one of the pictures shows.
 //!
 //! Deliberately absent: judging them. People look at pictures; what must hold is in the scenarios.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a tool for those who build this")]
@@ -14,12 +15,15 @@ const MOD_K: &[char] = &['\u{E009}', 'k'];
 
 #[tokio::main]
 async fn main() {
-    let folder = PathBuf::from(std::env::args().nth(1).expect("usage: pictures FOLDER"));
+    let folder = PathBuf::from(std::env::args().nth(1).expect("usage: pictures FOLDER [HOME]"));
     std::fs::create_dir_all(&folder).unwrap();
     let root = tempfile::tempdir().unwrap();
     let relay = RelayProcess::start(root.path());
     let mut first = Setup::of("Ana Duarte", root.path()).through(&relay);
     first.profile = None;
+    if let Some(home) = std::env::args().nth(2) {
+        first.dir = PathBuf::from(home).join("OmniScope");
+    }
     let mut ana = Window::open(&first).await;
     ana.find(&id("welcome")).await;
     keep(&ana, &folder, "welcome").await;
