@@ -188,25 +188,12 @@ impl Capture {
     }
 }
 
-#[test]
-fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
-    let (Some(relay_program), Some(_)) = (program("omniscope-relay"), program("omniscope")) else { return };
-    if !Command::new("tcpdump").arg("--version").output().is_ok_and(|said| said.status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "CI must have tcpdump");
-        println!("skipped: tcpdump is not installed");
-        return;
-    }
-    let Some(lab) = Lab::new([Nat::Symmetric; 2]) else { return };
-    let mut dice = Dice::new(seed());
-    let (words, controls) = (canaries(&mut dice, count()), canaries(&mut dice, 2));
-    let folder = tempfile::tempdir().unwrap();
-    let capture = Capture::start(&lab, folder.path().join("capture"));
-    capture.control(&lab, &controls[..1]);
-    let data = folder.path().join("relay");
-    std::fs::create_dir_all(&data).unwrap();
+/// A relay on the public network with its log and figures, and with all that it says in the log.
+fn relay_that_tells_all(lab: &Lab, program: &Path, data: &Path) -> Process {
+    std::fs::create_dir_all(data).unwrap();
     let log = format!("exec \"$@\" 2> {}", data.join("log").display());
     let (quic, tcp) = (format!("/ip4/{PUBLIC_IP}/udp/4717/quic-v1"), format!("/ip4/{PUBLIC_IP}/tcp/4717"));
-    let program = relay_program.to_str().unwrap();
+    let program = program.to_str().unwrap();
     let data_dir = data.to_str().unwrap();
     let admin = format!("127.0.0.1:{ADMIN_PORT}");
     let words_of_relay = [
@@ -227,7 +214,25 @@ fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
         "--admin",
         &admin,
     ];
-    let relay = lab.spawn("pub", Path::new("sh"), &words_of_relay);
+    lab.spawn("pub", Path::new("sh"), &words_of_relay)
+}
+
+#[test]
+fn nothing_written_shows_on_the_wire_at_the_relay_or_on_a_disk() {
+    let (Some(relay_program), Some(_)) = (program("omniscope-relay"), program("omniscope")) else { return };
+    if !Command::new("tcpdump").arg("--version").output().is_ok_and(|said| said.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "CI must have tcpdump");
+        println!("skipped: tcpdump is not installed");
+        return;
+    }
+    let Some(lab) = Lab::new([Nat::Symmetric; 2]) else { return };
+    let mut dice = Dice::new(seed());
+    let (words, controls) = (canaries(&mut dice, count()), canaries(&mut dice, 2));
+    let folder = tempfile::tempdir().unwrap();
+    let capture = Capture::start(&lab, folder.path().join("capture"));
+    capture.control(&lab, &controls[..1]);
+    let data = folder.path().join("relay");
+    let relay = relay_that_tells_all(&lab, &relay_program, &data);
     let mut addresses = [relay.until(&format!("/ip4/{PUBLIC_IP}/")), relay.until(&format!("/ip4/{PUBLIC_IP}/"))];
     addresses.sort();
     // One by TCP with Noise, one by QUIC.
@@ -351,6 +356,28 @@ fn opened_notes(gossip: &[Vec<u8>], replica: &Replica) -> Vec<u8> {
     opened.flatten().collect()
 }
 
+/// Of what was heard and of the ops nothing is found as it was sent, and everything by who has the keys.
+fn only_who_has_the_keys_finds_them(by_vic: &Heard, by_odd: &Heard, ops: &[Op], replica: &Replica, search: &Search) {
+    let none = BTreeSet::new();
+    println!(
+        "Vic: {} gossip messages, {} requests; Odd: {}",
+        by_vic.gossip.len(),
+        by_vic.requests.len(),
+        by_odd.gossip.len()
+    );
+    assert!(by_vic.gossip.len() > IN_PRESENCE);
+    for bytes in by_vic.gossip.iter().chain(&by_vic.requests).chain(&by_odd.gossip).chain(&by_odd.requests) {
+        assert_eq!(search.found_in(bytes), none, "in a message");
+    }
+    assert_eq!(search.found_in(&sealed_bytes(ops)), none, "in ops");
+
+    // The counter-proof: who has the keys finds every one of them in the same bytes.
+    let texts: Vec<u8> = ops.iter().filter_map(|op| replica.open(op)).flatten().collect();
+    assert_eq!(search.found_in(&texts), (0..in_ops()).collect(), "in what the keys open");
+    let notes = opened_notes(&by_vic.gossip, replica);
+    assert_eq!(search.found_in(&notes), (in_ops()..count()).collect(), "in the notes that the keys open");
+}
+
 /// Vic is a viewer whose device writes down what it is sent; Odd is nobody, and listens to the same topic.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_written_shows_in_gossip_requests_or_ops_as_they_are_sent() {
@@ -411,24 +438,7 @@ async fn nothing_written_shows_in_gossip_requests_or_ops_as_they_are_sent() {
 
     let ops = ops_in(&home("Ana").data());
     let (by_vic, by_odd) = (heard.lock().unwrap(), by_odd.lock().unwrap());
-    let none = BTreeSet::new();
-    println!(
-        "Vic: {} gossip messages, {} requests; Odd: {}",
-        by_vic.gossip.len(),
-        by_vic.requests.len(),
-        by_odd.gossip.len()
-    );
-    assert!(by_vic.gossip.len() > IN_PRESENCE);
-    for bytes in by_vic.gossip.iter().chain(&by_vic.requests).chain(&by_odd.gossip).chain(&by_odd.requests) {
-        assert_eq!(search.found_in(bytes), none, "in a message");
-    }
-    assert_eq!(search.found_in(&sealed_bytes(&ops)), none, "in ops");
-
-    // The counter-proof: who has the keys finds every one of them in the same bytes.
-    let texts: Vec<u8> = ops.iter().filter_map(|op| vic.replica.open(op)).flatten().collect();
-    assert_eq!(search.found_in(&texts), (0..in_ops()).collect(), "in what the keys open");
-    let notes = opened_notes(&by_vic.gossip, &vic.replica);
-    assert_eq!(search.found_in(&notes), (in_ops()..count()).collect(), "in the notes that the keys open");
+    only_who_has_the_keys_finds_them(&by_vic, &by_odd, &ops, &vic.replica, &search);
     let outside = Replica::for_device(id, &DeviceKey::from_seed(&[77; 32]));
     assert!(opened_notes(&by_odd.gossip, &outside).is_empty());
 }

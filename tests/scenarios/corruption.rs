@@ -2,7 +2,7 @@
 //! the rest comes back from a peer, and no position of a session is signed twice.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use omniscope_engine::Engine;
 use omniscope_engine::device::{self, KeySource};
@@ -10,7 +10,7 @@ use omniscope_engine::store::{DATABASE_FILE, Store};
 use omniscope_tests::log::{ops_in, signed_twice};
 use omniscope_tests::peers::{PATIENCE, Peer, converged, options};
 use omniscope_tests::rows::{Rng, WORKSPACE, numbers, row, tier, whole};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const ROWS: u32 = 200;
 
@@ -115,39 +115,55 @@ async fn edits(peer: &Peer, ws: &str, what: &str, count: usize) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_or_outdated_log_is_rebuilt_from_a_peer() {
-    let mut rng = Rng::from_env("corruption_engine");
-    let place = tempfile::tempdir().unwrap();
-    let home = place.path().join("ben");
-    std::fs::create_dir(&home).unwrap();
-    let database = |home: &Path| home.join("data").join(DATABASE_FILE);
-    let ana = Peer::start_in("Ana", &place.path().join("ana")).await;
+/// Ben's database early and late, and how he joined.
+struct Past {
+    ws: String,
+    join: Value,
+    identity: String,
+    stale: Vec<u8>,
+    good: Vec<u8>,
+}
+
+fn database(home: &Path) -> PathBuf {
+    home.join("data").join(DATABASE_FILE)
+}
+
+/// Ben joins Ana's workspace, and both edit it; he is shut down in the end.
+async fn past_of_ben(ana: &Peer, home: &Path) -> Past {
+    std::fs::create_dir(home).unwrap();
     let ws = ana.call("workspace.create", json!({"name": "RNA-seq"})).await["workspace"].as_str().unwrap().to_owned();
-    let (ben, _) = open_ben(&home).await.unwrap();
+    let (ben, _) = open_ben(home).await.unwrap();
     let identity = ben.engine.device().to_owned();
     ana.listening().await;
     let invite = json!({"workspace": ws, "role": "editor", "unlimited": true});
     let link = ana.call("invite.create", invite).await["link"].clone();
-    let wait = PATIENCE.as_millis() as u64;
-    let join = json!({"link": link, "wait_ms": wait});
+    let join = json!({"link": link, "wait_ms": PATIENCE.as_millis() as u64});
     assert_eq!(ben.call("join", join.clone()).await["status"], "member");
-    converged(&[&ana, &ben], &ws).await;
+    converged(&[ana, &ben], &ws).await;
     edits(&ben, &ws, "early", 5).await;
-    converged(&[&ana, &ben], &ws).await;
+    converged(&[ana, &ben], &ws).await;
     ben.engine.shutdown().await;
     drop(ben);
-    let stale = std::fs::read(database(&home)).unwrap();
-    let (ben, _) = open_ben(&home).await.unwrap();
+    let stale = std::fs::read(database(home)).unwrap();
+    let (ben, _) = open_ben(home).await.unwrap();
     ben.call("join", join.clone()).await;
     edits(&ben, &ws, "late", 20).await;
-    edits(&ana, &ws, "by Ana", 5).await;
+    edits(ana, &ws, "by Ana", 5).await;
     ben.until("all of it is there", async |p| p.state(&ws).await.contains("by Ana 4.")).await;
     ana.until("all of it is there", async |p| p.state(&ws).await.contains("late 19.")).await;
     ben.engine.shutdown().await;
     drop(ben);
-    let good = std::fs::read(database(&home)).unwrap();
-    let (mut salvages, mut refused, mut outdated, mut all_ops) = (0, 0, 0, ops_in(&home.join("data")));
+    let good = std::fs::read(database(home)).unwrap();
+    Past { ws, join, identity, stale, good }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_or_outdated_log_is_rebuilt_from_a_peer() {
+    let mut rng = Rng::from_env("corruption_engine");
+    let place = tempfile::tempdir().unwrap();
+    let ana = Peer::start_in("Ana", &place.path().join("ana")).await;
+    let Past { ws, join, identity, stale, good } = past_of_ben(&ana, &place.path().join("ben")).await;
+    let (mut salvages, mut refused, mut outdated, mut all_ops) = (0, 0, 0, ops_in(&place.path().join("ben/data")));
     for round in 0..tier(20, 200) {
         let home = place.path().join(format!("ben {round}"));
         std::fs::create_dir_all(home.join("data")).unwrap();

@@ -152,17 +152,7 @@ fn after_a_removal_while_three_were_away_all_agree_and_the_removed_reads_nothing
         peer.saved(&ws);
     }
 
-    // Evan's process is told, keeps what it had, and has nothing of what came after, however often it asks.
-    evan.event("Evan is told", |e| e["method"] == "notice" && e["params"]["code"] == "removed");
-    let shown = evan.call("workspace.show", json!({"workspace": ws}));
-    assert_eq!((&shown["status"], &shown["role"]), (&json!("removed"), &json!("none")), "{shown}");
-    let too_late = json!({"workspace": ws, "type": "generic", "label": "too late by Evan"});
-    assert_eq!(evan.ask("node.add", &too_late), Err("removed".into()));
-    let saved = evan.call("pipeline.export", json!({"workspace": ws, "mine": true}));
-    assert!(saved["content"].as_str().unwrap().contains("alone by Evan"), "what was never sent can be saved");
-    evan.call("workspace.sync", json!({"workspace": ws, "wait_ms": 1000}));
-    let kept = evan.state(&ws);
-    assert!(kept.contains("alone by Evan") && !secrets.iter().any(|label| kept.contains(label)), "{kept}");
+    the_removed_is_told(&mut evan, &ws, &secrets);
     let known = ops_known(&mut evan, &ws);
     assert!(known < ops_known(&mut ana, &ws), "nobody serves him: {known}");
 
@@ -176,6 +166,20 @@ fn after_a_removal_while_three_were_away_all_agree_and_the_removed_reads_nothing
     assert_eq!(epochs.len(), 1, "one epoch");
     let epoch = epochs.first().unwrap().unwrap();
     the_removed_cannot_open(&home("Ana"), &home("Evan"), &ws, &ops, epoch);
+}
+
+/// Evan's process is told, keeps what it had, and has nothing of what came after, however often it asks.
+fn the_removed_is_told(evan: &mut Headless, ws: &str, secrets: &[&str]) {
+    evan.event("Evan is told", |e| e["method"] == "notice" && e["params"]["code"] == "removed");
+    let shown = evan.call("workspace.show", json!({"workspace": ws}));
+    assert_eq!((&shown["status"], &shown["role"]), (&json!("removed"), &json!("none")), "{shown}");
+    let too_late = json!({"workspace": ws, "type": "generic", "label": "too late by Evan"});
+    assert_eq!(evan.ask("node.add", &too_late), Err("removed".into()));
+    let saved = evan.call("pipeline.export", json!({"workspace": ws, "mine": true}));
+    assert!(saved["content"].as_str().unwrap().contains("alone by Evan"), "what was never sent can be saved");
+    evan.call("workspace.sync", json!({"workspace": ws, "wait_ms": 1000}));
+    let kept = evan.state(ws);
+    assert!(kept.contains("alone by Evan") && !secrets.iter().any(|label| kept.contains(label)), "{kept}");
 }
 
 /// Evan's key and all that his folder holds, fed with the real ciphertext of the others.
