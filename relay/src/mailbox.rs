@@ -24,7 +24,7 @@ use crate::config::{MailboxLimits, Policy};
 use crate::store::{Store, StoreError, Write};
 use ledger::Owed;
 use room::Room;
-use sleep::{Asleep, is_in_step};
+use sleep::Asleep;
 
 pub(crate) use ledger::Commit;
 pub(crate) use sleep::Woken;
@@ -171,16 +171,8 @@ impl Mailbox {
         if self.blocked.contains(&from) {
             return refuse(out, Refusal::Blocked);
         }
-        if let Some(room) = self.rooms.get_mut(&request.workspace())
-            && !is_in_step(&request, &room.replica.committed_heads().into_iter().collect())
-        {
-            room.touched_ms = now_ms;
-            if !matches!(
-                request,
-                Request::Sync { .. } | Request::Fetch { .. } | Request::Push { .. } | Request::Lookup { .. }
-            ) {
-                room.needed_ms = now_ms;
-            }
+        if let Some(room) = self.rooms.get_mut(&request.workspace()) {
+            room.touch(&request, now_ms);
         }
         match request {
             Request::Sync { workspace, heads, have } => match self.refusal(&workspace, &from) {

@@ -46,7 +46,10 @@ const GAUGES: [(&str, &str); 9] = [
     ("peers", "Devices connected."),
     ("connections", "Connections open."),
     ("workspaces", "Workspaces registered."),
-    ("workspaces_in_memory", "Workspaces in memory; the others are read when somebody asks."),
+    (
+        "workspaces_in_memory",
+        "Workspaces whose whole log is in memory; of the others the end is, and the rest is read when it is needed.",
+    ),
     ("ops", "Ops kept."),
     ("op_bytes", "Bytes of ops kept."),
     ("database_bytes", "Bytes of the database file."),

@@ -9,10 +9,11 @@ use omniscope_protocol::invitation::Redemption;
 use omniscope_protocol::judge::Role;
 use omniscope_protocol::op::Op;
 use omniscope_protocol::replica::{JoinAnswer, Output, Replica};
-use omniscope_protocol::wire::{Deposit, MAX_ASKED, Refusal, Response};
+use omniscope_protocol::wire::{Deposit, MAX_ASKED, Refusal, Request, Response};
 
 use super::Action;
 use super::ledger::{Commit, Ledger};
+use super::sleep::is_in_step;
 use crate::store::{Store, StoreError, WorkspaceRow, Write};
 
 /// Sealed keys kept for the links of one workspace.
@@ -99,6 +100,18 @@ impl Room {
 
     pub(super) fn len(&self) -> usize {
         self.replica.len()
+    }
+
+    /// Notes that somebody asked, and whether that may need more than the end of the log.
+    pub(super) fn touch(&mut self, request: &Request, now_ms: u64) {
+        if is_in_step(request, &self.replica.committed_heads().into_iter().collect()) {
+            return;
+        }
+        self.touched_ms = now_ms;
+        use Request::{Fetch, Lookup, Push, Sync};
+        if !matches!(request, Sync { .. } | Fetch { .. } | Push { .. } | Lookup { .. }) {
+            self.needed_ms = now_ms;
+        }
     }
 
     /// Takes in foreign ops; gives what is to be written, and whether roles changed. What cannot be taken in is said
@@ -252,11 +265,6 @@ impl Room {
     pub(super) fn is_quiet(&self) -> bool {
         let done = self.ledger.is_quiet() && self.replica.all_committed();
         done && self.replica.waiting() == 0 && self.asked.is_empty()
-    }
-
-    /// Whether what comes next can be judged by the end of the log.
-    pub(super) fn has_plain_end(&self) -> bool {
-        self.replica.has_plain_end()
     }
 
     fn is_open(&self, invite: &OpId) -> bool {

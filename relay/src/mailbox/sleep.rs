@@ -53,7 +53,7 @@ impl Asleep {
 
     /// Takes in ops that follow the end of the log; what is to be written. Of what does not follow nothing is taken in.
     fn take(&mut self, ops: &[Arc<[u8]>]) -> Result<Vec<Write>, Unsure> {
-        let (len, mut writes) = (self.tail.len(), Vec::new());
+        let (len, mut writes, mut more) = (self.tail.len(), Vec::new(), 0);
         for bytes in ops {
             if self.tail.knows(&OpId(*blake3::hash(bytes).as_bytes())) {
                 continue;
@@ -66,15 +66,18 @@ impl Asleep {
                 }
             };
             match self.tail.take(&op) {
-                Ok(new) if new => writes.push(Write::Op { workspace: self.row.id, id: op.id.0, bytes: op.bytes }),
-                Ok(_) => {}
+                Ok(false) => {}
+                Ok(true) => {
+                    more += op.bytes.len() as u64;
+                    writes.push(Write::Op { workspace: self.row.id, id: op.id.0, bytes: op.bytes });
+                }
                 Err(unsure) => {
                     self.tail.take_back(len);
                     return Err(unsure);
                 }
             }
         }
-        self.bytes += ops.iter().map(|op| op.len() as u64).sum::<u64>() * u64::from(!writes.is_empty());
+        self.bytes += more;
         Ok(writes)
     }
 
@@ -120,7 +123,8 @@ impl Mailbox {
     /// of which nobody needed more than the end since `needed_ms`.
     pub(crate) fn rest(&mut self, idle_ms: u64, needed_ms: u64) {
         let idle = |room: &Room| room.touched_ms < idle_ms;
-        let unneeded = |room: &Room| room.needed_ms < needed_ms && room.len() >= MIN_OPS && room.has_plain_end();
+        let unneeded =
+            |room: &Room| room.needed_ms < needed_ms && room.len() >= MIN_OPS && room.replica.has_plain_end();
         let due = self.rooms.iter().filter(|(_, room)| room.is_quiet() && (idle(room) || unneeded(room)));
         for id in due.map(|(id, _)| *id).collect::<Vec<_>>() {
             let Some(room) = self.rooms.remove(&id) else { continue };

@@ -60,11 +60,14 @@ impl Actor {
 
     /// Good-bye of all instances.
     pub(in super::super) fn leave_presence(&mut self, id: &WorkspaceId) {
-        let instances: Vec<String> =
-            self.rooms.get(id).map(|r| r.presence.local.keys().cloned().collect()).unwrap_or_default();
-        for instance in instances {
+        for instance in self.instances(id) {
             self.bid_farewell(id, &instance);
         }
+    }
+
+    /// Whatever shows something of this device: its windows, and itself.
+    fn instances(&self, id: &WorkspaceId) -> Vec<String> {
+        self.rooms.get(id).map(|room| room.presence.local.keys().cloned().collect()).unwrap_or_default()
     }
 
     fn bid_farewell(&mut self, id: &WorkspaceId, instance: &str) {
@@ -76,9 +79,7 @@ impl Actor {
 
     /// Tells others that this device is not reached for a while; it shows itself again when it meets somebody.
     pub(in super::super) fn pause_presence(&mut self, id: &WorkspaceId) {
-        let instances: Vec<String> =
-            self.rooms.get(id).map(|r| r.presence.local.keys().cloned().collect()).unwrap_or_default();
-        for instance in instances {
+        for instance in self.instances(id) {
             self.say_gone(id, &instance);
         }
     }
@@ -144,7 +145,7 @@ impl Actor {
             let state = json!({"status": "online"});
             presence.local.insert(OWN_INSTANCE.into(), Local { state, ..Local::default() });
         }
-        let instances: Vec<String> = presence.local.keys().cloned().collect();
+        let instances = self.instances(id);
         if to_all {
             for instance in &instances {
                 self.send_presence(id, instance, now, true);
