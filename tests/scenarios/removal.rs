@@ -128,29 +128,8 @@ fn after_a_removal_while_three_were_away_all_agree_and_the_removed_reads_nothing
         peer.saved(&ws);
     }
     online(&mut [&mut ana, &mut ben, &mut cara, &mut dov, &mut evan], true);
-    let mut honest = [&mut ana, &mut ben, &mut cara, &mut dov];
-    for peer in honest.iter_mut() {
-        let all = ["late by Evan", "\"threads\":8", "note by Cara", "by Dov, offline"];
-        peer.until("all honest work is there", |p| {
-            let state = p.state(&ws);
-            all.iter().all(|part| state.contains(part)) && !state.contains("alone by Evan")
-        });
-    }
     let secrets = ["secret of Ana", "secret of Ben", "secret of Cara", "secret of Dov"];
-    for (peer, label) in honest.iter_mut().zip(secrets) {
-        add(peer, &ws, label);
-    }
-    in_step(&mut honest, &ws);
-    let state = converged(&mut honest, &ws);
-    assert!(secrets.iter().all(|label| state.contains(label)));
-    assert!(!state.contains("alone by Evan") && !state.contains("spoilt by Evan") && state.contains("early by Evan"));
-    let agreed = roles(honest[0], &ws);
-    assert_eq!(agreed.len(), 4);
-    assert!(!agreed.contains_key(&evan.device));
-    for peer in honest.iter_mut() {
-        assert_eq!(roles(peer, &ws), agreed);
-        peer.saved(&ws);
-    }
+    the_others_agree(&mut [&mut ana, &mut ben, &mut cara, &mut dov], &ws, &evan.device, &secrets);
 
     the_removed_is_told(&mut evan, &ws, &secrets);
     let known = ops_known(&mut evan, &ws);
@@ -166,6 +145,34 @@ fn after_a_removal_while_three_were_away_all_agree_and_the_removed_reads_nothing
     assert_eq!(epochs.len(), 1, "one epoch");
     let epoch = epochs.first().unwrap().unwrap();
     the_removed_cannot_open(&home("Ana"), &home("Evan"), &ws, &ops, epoch);
+}
+
+/// Who stayed has all honest work, and each writes one of `secrets`: one document and the same roles for all, without `removed`.
+fn the_others_agree(honest: &mut [&mut Headless; 4], ws: &str, removed: &str, secrets: &[&str; 4]) {
+    for peer in honest.iter_mut() {
+        let all = ["late by Evan", "\"threads\":8", "note by Cara", "by Dov, offline"];
+        // What one writes before the removal is heard endorses what one has of the removed, so that it would stay.
+        peer.until("all honest work and the removal are there", |p| {
+            let state = p.state(ws);
+            all.iter().all(|part| state.contains(part))
+                && !state.contains("alone by Evan")
+                && !roles(p, ws).contains_key(removed)
+        });
+    }
+    for (peer, label) in honest.iter_mut().zip(secrets) {
+        add(peer, ws, label);
+    }
+    in_step(honest, ws);
+    let state = converged(honest, ws);
+    assert!(secrets.iter().all(|label| state.contains(label)));
+    assert!(!state.contains("alone by Evan") && !state.contains("spoilt by Evan") && state.contains("early by Evan"));
+    let agreed = roles(honest[0], ws);
+    assert_eq!(agreed.len(), 4);
+    assert!(!agreed.contains_key(removed));
+    for peer in honest.iter_mut() {
+        assert_eq!(roles(peer, ws), agreed);
+        peer.saved(ws);
+    }
 }
 
 /// Evan's process is told, keeps what it had, and has nothing of what came after, however often it asks.
