@@ -10,6 +10,7 @@
 mod devices;
 mod fact;
 mod facts;
+mod ids;
 mod lens;
 mod present;
 mod queries;
@@ -113,7 +114,7 @@ impl Judge {
 
     /// Rule R1: one genesis, the only op without deps; an op is taken in once its whole past is there.
     fn check(&self, fact: &Fact) -> Result<Vec<Node>, Refused> {
-        if self.facts.nodes.contains_key(&fact.id) {
+        if self.facts.ids.node(&fact.id).is_some() {
             return Err(Refused::Duplicate);
         }
         if self.facts.ops.len() >= u32::MAX as usize / 128 {

@@ -4,6 +4,7 @@
 //! on the other ops around it (`lens.rs`).
 
 use super::fact::{Author, Fact, FactKind, Id, Role};
+use super::ids::Ids;
 use super::rules::{Rule, Rules};
 use super::structure::chain_key;
 use crate::causal::{Causal, Node};
@@ -158,8 +159,7 @@ pub(super) struct Facts {
     pub(super) causal: Causal,
     pub(super) ops: Vec<Op>,
     pub(super) deeds: Vec<Deed>,
-    pub(super) ids: Vec<Id>,
-    pub(super) nodes: BTreeMap<Id, Node>,
+    pub(super) ids: Ids,
     pub(super) authors: Vec<Author>,
     pub(super) author_numbers: BTreeMap<Author, u32>,
     /// Set_roles, and set_roles with admissions, by subject.
@@ -222,13 +222,12 @@ kept!(
         adopts,
         edit_heads,
     }
-    anew { nodes, author_numbers, rules }
+    anew { author_numbers, rules }
 );
 
 impl Facts {
-    /// After they were kept and taken up again: finds ops by id, and authors by key.
+    /// After they were kept and taken up again: finds authors by key.
     pub(super) fn number_anew(&mut self) {
-        self.nodes = self.ids.iter().zip(0..).map(|(id, n)| (*id, Node(n))).collect();
         self.author_numbers = self.authors.iter().zip(0..).map(|(author, n)| (*author, n)).collect();
     }
 
@@ -278,7 +277,6 @@ impl Facts {
         first.extend(others);
         let node = self.causal.insert(&first);
         self.ids.push(fact.id);
-        self.nodes.insert(fact.id, node);
         let mut op = Op { author, view: 0, deed: NO_DEED, support: 0, flags: 0 };
         if let FactKind::Edit { adopts } = &fact.kind {
             op.flags = EDIT;
@@ -300,7 +298,7 @@ impl Facts {
     }
 
     fn past_node(&self, node: Node, id: &Id) -> Option<Node> {
-        self.nodes.get(id).copied().filter(|other| self.saw(node, *other))
+        self.ids.node(id).filter(|other| self.saw(node, *other))
     }
 
     fn resolve(&mut self, node: Node, author: u32, kind: &FactKind) -> Option<Deed> {
@@ -456,7 +454,7 @@ impl Facts {
     }
 
     pub(super) fn tie_break(&self, grant: Node) -> (u32, &Id) {
-        (self.causal.depth(grant), &self.ids[grant.index()])
+        (self.causal.depth(grant), self.ids.of(grant))
     }
 
     /// An order in which the validity of each op rests only on ops before it: removals of devices by the seniority of

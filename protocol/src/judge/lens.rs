@@ -260,7 +260,7 @@ impl<'a> Lens<'a> {
         }
         for &rival in self.facts.admits_of(invite) {
             let other = self.facts.deed_at(rival);
-            let smaller = self.facts.ids[rival.index()] < self.facts.ids[admit.node.index()];
+            let smaller = self.facts.ids.of(rival) < self.facts.ids.of(admit.node);
             let displaces = other.index == admit.index && smaller && !self.facts.off(Rule::R16Fork);
             if displaces && self.contains(rival) && self.admissible(other)? {
                 return Ok(false);

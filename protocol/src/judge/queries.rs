@@ -29,7 +29,7 @@ pub struct Outcome {
 impl Judge {
     /// The node of a known op.
     pub fn node(&self, id: &Id) -> Option<Node> {
-        self.facts.nodes.get(id).copied()
+        self.facts.ids.node(id)
     }
 
     /// The id of an op.
@@ -37,7 +37,7 @@ impl Judge {
     /// # Panics
     /// For a node of another judge, as all queries by node.
     pub fn id(&self, node: Node) -> &Id {
-        &self.facts.ids[node.index()]
+        self.facts.ids.of(node)
     }
 
     /// Who wrote an op.
