@@ -14,8 +14,15 @@ use omniscope_tests::rows::tier;
 const MAX_MEMORY_KIB: u64 = 256 * 1024;
 const HONEST_P99: Duration = Duration::from_secs(2);
 
-const SMALL: Setup =
-    Setup { workspaces: 8, members: 5, rate: 80.0, edit: Duration::from_secs(4), idle: Duration::ZERO, stored: 50 };
+const SMALL: Setup = Setup {
+    workspaces: 8,
+    members: 5,
+    rate: 80.0,
+    edit: Duration::from_secs(4),
+    parts: 2,
+    idle: Duration::ZERO,
+    stored: 50,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_what_forty_members_of_eight_workspaces_push_nothing_is_lost() {

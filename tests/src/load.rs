@@ -17,5 +17,5 @@ pub use board::{Board, Latency};
 pub use founding::{Founded, Place, key_of};
 pub use limits::relay_for_load;
 pub use member::{Member, Phase};
-pub use run::{Crowd, Figures, Setup, measure};
+pub use run::{Crowd, Figures, Part, Setup, measure};
 pub use sample::Sample;

@@ -1,8 +1,8 @@
 //! What a relay takes under load: `relay_load` for the promise and how cost grows, or one setup by options.
 //!
 //! The relay is a process of its own beside this one; both share the machine's cores. Options: `--workspaces`,
-//! `--members` (of each), `--rate` (ops a second, all together), `--seconds`, `--idle` (seconds), `--stored` (ops in each
-//! workspace before), `--transport tcp|quic`, `--memory` (MiB that the relay may have, by a cgroup, as root; 0: no limit).
+//! `--members` (of each), `--rate` (ops a second, all together), `--seconds`, `--parts` (of that, each told of by a line of its
+//! own), `--idle` (seconds), `--stored` (ops in each workspace before), `--transport tcp|quic`, `--memory` (MiB that the relay may have, by a cgroup, as root; 0: no limit).
 //! Without options the relay has the 1 GiB of the promise.
 #![allow(clippy::unwrap_used, reason = "test harness")]
 
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use omniscope_tests::load::{Figures, Sample, Setup, measure, relay_for_load};
+use omniscope_tests::load::{Figures, Part, Sample, Setup, measure, relay_for_load};
 use omniscope_tests::relay::Relay;
 
 struct Options {
@@ -27,6 +27,7 @@ const PROMISE: Setup = Setup {
     members: 10,
     rate: 1000.0,
     edit: Duration::from_secs(60),
+    parts: 1,
     idle: Duration::from_secs(20),
     stored: 0,
 };
@@ -48,6 +49,7 @@ fn options() -> Result<Options> {
             "--members" => setup.members = number()?.max(2),
             "--rate" => setup.rate = number()? as f64,
             "--seconds" => setup.edit = seconds()?,
+            "--parts" => setup.parts = number()?.max(1) as u32,
             "--idle" => setup.idle = seconds()?,
             "--stored" => setup.stored = number()?,
             "--memory" => options.memory_mib = Some(number()? as u64).filter(|mib| *mib > 0),
@@ -97,15 +99,22 @@ async fn one(options: &Options, setup: &Setup) -> Result<(Figures, Again)> {
 }
 
 const HEAD: &str = "| peers | workspaces | ops there | ops/s | stored/s | forwarded/s | receipt p50 / p99 ms | arrival p50 / p99 ms \
-                    | lost | refused, cut off | memory: empty, idle, half-way, end MiB | cores: idle, busy, the members' | per idle peer \
+                    | lost | refused, cut off | memory: empty, idle, most MiB | cores: idle, busy, the members' | per idle peer \
                     | CPU per op µs | start ms, MiB then |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
+fn ms(d: Duration) -> f64 {
+    d.as_secs_f64() * 1000.0
+}
+
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
 fn row(setup: &Setup, (f, again): &(Figures, Again)) -> String {
-    let ms = |d: Duration| d.as_secs_f64() * 1000.0;
-    let mib = f.memory_kib.map(|kib| format!("{:.0}", kib as f64 / 1024.0)).join(", ");
+    let memory = f.memory_kib.map(|kib| format!("{:.0}", mib(kib))).join(", ");
     let peers = f.peers as f64;
     format!(
-        "| {} | {} | {} | {} | {:.0} | {:.0} | {:.1} / {:.1} | {:.1} / {:.1} | {} | {}, {} | {mib} | {:.3}, {:.2}, {:.2} | {:.0} KiB, {:.0} µs/s \
+        "| {} | {} | {} | {} | {:.0} | {:.0} | {:.1} / {:.1} | {:.1} / {:.1} | {} | {}, {} | {memory} | {:.3}, {:.2}, {:.2} | {:.0} KiB, {:.0} µs/s \
          | {:.0} | {:.0}, {:.0} |",
         f.peers,
         setup.workspaces,
@@ -127,8 +136,23 @@ fn row(setup: &Setup, (f, again): &(Figures, Again)) -> String {
         f.cores[0] * 1e6 / peers,
         (f.cores[1] - f.cores[0]).max(0.0) * 1e6 / f.stored_per_second.max(1.0),
         ms(again.took),
-        again.resident_kib as f64 / 1024.0,
+        mib(again.resident_kib),
     )
+}
+
+/// What a relay took over time, one line for each part of it.
+fn course(figures: &Figures) -> String {
+    let line = |part: &Part| {
+        let Part { after, stored, resident_kib, cores, arrival } = part;
+        let (p50, p99) = (ms(arrival.0), ms(arrival.1));
+        format!(
+            "| {:.0} | {stored} | {:.1} | {cores:.2} | {p50:.1} / {p99:.1} |\n",
+            after.as_secs_f64(),
+            mib(*resident_kib)
+        )
+    };
+    let head = "\n| after s | ops stored | memory MiB | cores | arrival p50 / p99 ms |\n|---|---|---|---|---|\n";
+    std::iter::once(head.to_owned()).chain(figures.course.iter().map(line)).collect()
 }
 
 /// Each thing that a relay's cost may grow with, at so many ops a second: peers of the same workspaces, workspaces of the
@@ -146,7 +170,11 @@ fn growth() -> Vec<Setup> {
 async fn main() -> Result<()> {
     let options = options()?;
     println!("{HEAD}");
-    println!("{}", row(&options.setup, &one(&options, &options.setup).await?));
+    let measured = one(&options, &options.setup).await?;
+    println!("{}", row(&options.setup, &measured));
+    if options.setup.parts > 1 {
+        println!("{}", course(&measured.0));
+    }
     if !options.single {
         for setup in growth() {
             println!("{}", row(&setup, &one(&options, &setup).await?));

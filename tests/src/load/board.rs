@@ -101,17 +101,22 @@ impl Latency {
 
     /// Median and 99th percentile of the time from making an op to its receipt.
     pub fn to_receipt(&self) -> (Duration, Duration) {
-        middle_and_end(&self.acknowledged)
+        middle_and_end(&self.acknowledged, 0)
     }
 
     /// Median and 99th percentile of the time from making an op to its arrival at another member.
     pub fn to_arrival(&self) -> (Duration, Duration) {
-        middle_and_end(&self.arrived)
+        self.to_arrival_after(0)
+    }
+
+    /// The same without the `first` arrivals.
+    pub fn to_arrival_after(&self, first: usize) -> (Duration, Duration) {
+        middle_and_end(&self.arrived, first)
     }
 }
 
-fn middle_and_end(times: &Mutex<Vec<u32>>) -> (Duration, Duration) {
-    let mut times = times.lock().unwrap().clone();
+fn middle_and_end(times: &Mutex<Vec<u32>>, first: usize) -> (Duration, Duration) {
+    let mut times = times.lock().unwrap()[first..].to_vec();
     times.sort_unstable();
     let at = |percent: usize| {
         let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
@@ -127,7 +132,8 @@ mod tests {
     #[test]
     fn percentiles_are_those_of_what_was_noted() {
         let times = Mutex::new((1..=1000).rev().collect());
-        assert_eq!(middle_and_end(&times), (Duration::from_micros(501), Duration::from_micros(991)));
-        assert_eq!(middle_and_end(&Mutex::default()), (Duration::ZERO, Duration::ZERO));
+        assert_eq!(middle_and_end(&times, 0), (Duration::from_micros(501), Duration::from_micros(991)));
+        assert_eq!(middle_and_end(&times, 900), (Duration::from_micros(51), Duration::from_micros(100)));
+        assert_eq!(middle_and_end(&Mutex::default(), 0), (Duration::ZERO, Duration::ZERO));
     }
 }

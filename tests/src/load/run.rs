@@ -27,14 +27,31 @@ pub struct Setup {
     pub rate: f64,
     /// How long they edit.
     pub edit: Duration,
+    /// In how many equal parts of that the relay is looked at.
+    pub parts: u32,
     /// How long they are idle before.
     pub idle: Duration,
     /// Ops that lie in each workspace before.
     pub stored: usize,
 }
 
-/// What came out.
+/// A part of the time in which members edit, as seen at its end.
 #[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// Since the first edits.
+    pub after: Duration,
+    /// Ops acknowledged until then.
+    pub stored: usize,
+    /// The relay's memory.
+    pub resident_kib: u64,
+    /// Cores that the relay kept busy in this part.
+    pub cores: f64,
+    /// Of what arrived in this part, from making an op to its arrival at another member: median, 99th percentile.
+    pub arrival: (Duration, Duration),
+}
+
+/// What came out.
+#[derive(Debug, Clone)]
 pub struct Figures {
     pub peers: usize,
     /// Ops made.
@@ -54,8 +71,10 @@ pub struct Figures {
     /// Requests that were refused or not answered, and connections lost.
     pub refused: u64,
     pub disconnected: u64,
-    /// The relay's memory in KiB: before anybody came, with everybody idle, in the middle of the edits, after them.
-    pub memory_kib: [u64; 4],
+    /// The relay's memory in KiB: before anybody came, with everybody idle, and the most that it ever was.
+    pub memory_kib: [u64; 3],
+    /// The edits, part by part.
+    pub course: Vec<Part>,
     /// Cores that the relay kept busy while everybody was idle, and while they edited.
     pub cores: [f64; 2],
     /// Cores that the members, all in this process, kept busy while they edited.
@@ -158,6 +177,24 @@ impl Crowd {
     }
 }
 
+/// Looks at the relay in each part of the time in which members edit.
+async fn follow(crowd: &Crowd, pid: u32, setup: &Setup, begun: &Sample) -> Vec<Part> {
+    let (mut course, mut last, mut before) = (Vec::new(), *begun, 0);
+    for _ in 0..setup.parts {
+        tokio::time::sleep(setup.edit / setup.parts).await;
+        let (sample, (stored, arrived)) = (Sample::of(pid), crowd.latency().counts());
+        course.push(Part {
+            after: sample.at - begun.at,
+            stored,
+            resident_kib: sample.resident_kib,
+            cores: sample.cores_since(&last),
+            arrival: crowd.latency().to_arrival_after(before),
+        });
+        (last, before) = (sample, arrived);
+    }
+    course
+}
+
 /// Measures one setup at a relay whose process has the given id.
 pub async fn measure(place: &Place, pid: u32, setup: &Setup) -> Figures {
     let before = Sample::of(pid);
@@ -166,9 +203,7 @@ pub async fn measure(place: &Place, pid: u32, setup: &Setup) -> Figures {
     tokio::time::sleep(setup.idle).await;
     let (idle, own) = (Sample::of(pid), Sample::of(std::process::id()));
     crowd.tell(Phase::Edit);
-    tokio::time::sleep(setup.edit / 2).await;
-    let middle = Sample::of(pid);
-    tokio::time::sleep(setup.edit / 2).await;
+    let course = follow(&crowd, pid, setup, &idle).await;
     let (end, (acknowledged, arrived)) = (Sample::of(pid), crowd.latency().counts());
     let own_cores = Sample::of(std::process::id()).cores_since(&own);
     crowd.settle(setup.members).await;
@@ -187,7 +222,8 @@ pub async fn measure(place: &Place, pid: u32, setup: &Setup) -> Figures {
         lost: gone.lost,
         refused: gone.refused,
         disconnected: gone.disconnected,
-        memory_kib: [before.resident_kib, idle.resident_kib, middle.resident_kib, end.resident_kib],
+        memory_kib: [before.resident_kib, idle.resident_kib, end.peak_kib],
+        course,
         cores: [idle.cores_since(&here), end.cores_since(&idle)],
         own_cores,
     }
