@@ -47,7 +47,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::api::ApiError;
 use crate::engine::Options;
 use crate::event::Event;
-use crate::net::{Net, NetEvent, Topic};
+use crate::net::{GossipId, Net, NetEvent, Topic};
 use crate::step_history::{Edits, FoldOrder};
 use crate::store::{Batch, Store, StoreError, WorkspaceRow};
 use crate::workspace::{DocumentSink, Effects, Workspace};
@@ -130,6 +130,8 @@ pub(crate) struct Actor {
     next_document: u32,
     peers: BTreeMap<DeviceId, Peer>,
     requests: network::Requests,
+    /// Gossip that is not handed on, and of which the network was not told yet.
+    ignored: Vec<GossipId>,
     /// When peers are looked at again for what one side lacks.
     look_due: u64,
     joins: Vec<PendingJoin>,
@@ -172,6 +174,7 @@ impl Actor {
             next_document: 1,
             peers: BTreeMap::new(),
             requests: network::Requests::default(),
+            ignored: Vec::new(),
             look_due: 0,
             joins: Vec::new(),
             recoveries: BTreeMap::new(),
@@ -335,10 +338,10 @@ impl Actor {
             let message = format!("A change that a program made here a moment ago was dropped: {why}.");
             self.tell(Event::Notice { code: "edit_dropped".into(), message, workspace: Some(workspace.clone()) });
         }
-        if own || membership {
+        if membership {
             self.commit(id, writes);
         } else if !writes.is_empty() {
-            self.commit_soon(id, writes);
+            self.commit_soon(id, writes, own);
         }
         if own {
             self.post_soon(id);

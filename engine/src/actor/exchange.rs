@@ -181,6 +181,7 @@ impl Actor {
         }
         if now >= self.look_due {
             self.look_due = now + LOOK_EVERY_MS.max(LOOK_EVERY_PEER_MS * self.peers.len() as u64);
+            self.tell_ignored();
             self.look_for_uneven(now, &mut due);
             let empty = self.rooms.iter().filter(|(_, room)| room.space.replica.is_empty());
             for id in empty.map(|(id, _)| *id).collect::<Vec<_>>() {

@@ -14,11 +14,13 @@ use super::answers::Owed;
 use super::exchange::Asked;
 use super::mail::Step;
 use crate::event::Event;
-use crate::net::{NetCommand, NetEvent, Path, ResponseToken, Topic};
+use crate::net::{GossipId, NetCommand, NetEvent, Path, ResponseToken, Topic, Verdict};
 use crate::store::WorkspaceState;
 
 /// Requests under way, all peers together. The network ends each within 15 s, so a full table empties by itself.
 const MAX_ASKED: usize = 512;
+/// Messages that go no further and of which the network does not know it yet: it keeps them so long.
+const MAX_IGNORED: usize = 16;
 
 /// A connected device.
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl Actor {
             NetEvent::PathChanged { device, path, rtt_ms, lost } => self.on_path(device, path, rtt_ms, lost),
             NetEvent::Gossip { topic, source, id, bytes } => {
                 let verdict = self.on_gossip(topic, source, &bytes);
-                self.command(NetCommand::Judge { message: id, verdict });
+                self.judge(id, verdict);
             }
             NetEvent::Request { device, token, body } => self.on_request(device, token, &body),
             NetEvent::Response { id, device, result } => self.on_response(id, device, result.ok()),
@@ -96,6 +98,26 @@ impl Actor {
             NetEvent::DialFailed { reason, .. } => tracing::debug!(reason, "an address did not answer"),
             NetEvent::Addresses { device, addrs } => self.on_addresses(device, addrs),
             NetEvent::Unsubscribed { .. } => {}
+        }
+    }
+
+    /// Tells the network what becomes of a message. That it goes no further nobody waits for: such verdicts are told
+    /// together, since each wakes the network's thread while others here still draw the same edit.
+    fn judge(&mut self, message: GossipId, verdict: Verdict) {
+        if verdict == Verdict::Ignore {
+            self.ignored.push(message);
+            if self.ignored.len() < MAX_IGNORED {
+                return;
+            }
+        } else {
+            self.command(NetCommand::Judge { message, verdict });
+        }
+        self.tell_ignored();
+    }
+
+    pub(super) fn tell_ignored(&mut self) {
+        for message in std::mem::take(&mut self.ignored) {
+            self.command(NetCommand::Judge { message, verdict: Verdict::Ignore });
         }
     }
 

@@ -15,8 +15,13 @@ const HEADS_AFTER_MS: u64 = 120;
 const MAX_HEADS_AFTER_MS: u64 = 6000;
 /// A row of the list whose time alone changed is written at most this often.
 const ROW_EVERY_MS: u64 = 5000;
-/// Others' ops gather this long for one commit: they are safe with their authors, and showing them goes first.
+/// Own ops gather this long for one commit: sending them goes first.
+const COMMIT_OWN_AFTER_MS: u64 = 5;
+/// Others' ops gather this long at least: they are safe with their authors, and showing them goes first. The more devices
+/// are connected, the more there is to write, and the more hold it: this for each of them, up to a bound.
 const COMMIT_AFTER_MS: u64 = 30;
+const COMMIT_AFTER_PEER_MS: u64 = 10;
+const MAX_COMMIT_AFTER_MS: u64 = 250;
 /// So many bytes of them are committed at once.
 const MAX_GATHERED_BYTES: usize = 256 * 1024;
 /// Pause before a failed commit is tried again.
@@ -61,11 +66,12 @@ impl Actor {
     }
 
     /// Commits with what comes within a moment, unless something else is committed before.
-    pub(super) fn commit_soon(&mut self, id: &WorkspaceId, writes: Vec<Write>) {
-        let now = self.now();
+    pub(super) fn commit_soon(&mut self, id: &WorkspaceId, writes: Vec<Write>, own: bool) {
+        let others = (COMMIT_AFTER_PEER_MS * self.peers.len() as u64).clamp(COMMIT_AFTER_MS, MAX_COMMIT_AFTER_MS);
+        let due = self.now() + if own { COMMIT_OWN_AFTER_MS } else { others };
         let Some(room) = self.rooms.get_mut(id) else { return };
         room.gathered.writes.extend(writes);
-        room.commit_due.get_or_insert(now + COMMIT_AFTER_MS);
+        room.commit_due = Some(room.commit_due.map_or(due, |before| before.min(due)));
         if room.gathered.bytes() > MAX_GATHERED_BYTES {
             self.commit(id, Vec::new());
         }
