@@ -12,6 +12,7 @@ mod documents;
 mod exchange;
 mod gossip;
 mod joins;
+mod lag;
 mod looked;
 mod looks;
 mod mail;
@@ -124,6 +125,7 @@ pub(crate) struct Actor {
     net: Option<Net>,
     net_events: Option<mpsc::Receiver<NetEvent>>,
     events: broadcast::Sender<Arc<Event>>,
+    lag: lag::Lag,
     stored: (mpsc::UnboundedSender<saving::Stored>, mpsc::UnboundedReceiver<saving::Stored>),
     rooms: BTreeMap<WorkspaceId, Room>,
     documents: BTreeMap<u32, WorkspaceId>,
@@ -168,6 +170,7 @@ impl Actor {
             net,
             net_events,
             events,
+            lag: lag::Lag::default(),
             stored: mpsc::unbounded_channel(),
             rooms: BTreeMap::new(),
             documents: BTreeMap::new(),
@@ -219,7 +222,10 @@ impl Actor {
                     Some(command) => self.on_command(command),
                     None => return self.stop().await,
                 },
-                Some(event) = next_event(&mut self.net_events) => self.on_net(event),
+                Some(event) = next_event(&mut self.net_events) => {
+                    self.on_net(event);
+                    self.lag.note(Instant::now(), self.net_events.as_ref().map_or(0, mpsc::Receiver::len));
+                }
                 Some(stored) = self.stored.1.recv() => self.on_stored(stored),
                 () = tokio::time::sleep(wait) => {}
             }

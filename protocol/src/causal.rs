@@ -6,7 +6,8 @@
 //!
 //! Deliberately absent: hashes, authors, payloads and verdicts. Nodes are never removed.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::kept::Kept;
@@ -251,30 +252,62 @@ impl Causal {
         self.between(&self.heads.iter().copied().collect::<Vec<_>>(), known)
     }
 
+    /// How many ops `difference` names.
+    pub fn count_difference(&self, known: &[Node]) -> usize {
+        let tops: Vec<Node> = self.heads.iter().copied().collect();
+        self.stretches(&tops, known).iter().map(|(_, stretch)| stretch.len()).sum()
+    }
+
     /// All ops among `tops` or in the past of one of them, that are neither among `known` nor in the past of one.
     pub fn between(&self, tops: &[Node], known: &[Node]) -> Vec<Node> {
-        let mut cuts: BTreeMap<u32, u32> = BTreeMap::new();
-        // Where a known op stands on its own chain costs nothing to find out, and mostly it is the answer.
-        let mut own: BTreeMap<u32, u32> = BTreeMap::new();
-        for (chain, position) in known.iter().map(|node| self.places[node.index()]) {
-            let end = own.entry(chain).or_default();
-            *end = (*end).max(position + 1);
+        let stretches = self.stretches(tops, known).into_iter();
+        let mut found: Vec<Node> =
+            stretches.flat_map(|(chain, stretch)| &self.lines[chain as usize].nodes[stretch]).copied().collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// The same by chain, as positions there: whoever saw one op of a chain saw all before it, so each op is looked at once.
+    fn stretches(&self, tops: &[Node], known: &[Node]) -> Vec<(u32, Range<usize>)> {
+        let mut waiting: Vec<Node> = tops.iter().copied().filter(|top| !known.contains(top)).collect();
+        if waiting.is_empty() {
+            return Vec::new();
         }
-        let mut found = BTreeSet::new();
-        let mut waiting: BinaryHeap<Node> = tops.iter().copied().collect();
+        // Up to where each chain is known at least. Where a known op stands on its own chain costs nothing to find out, and
+        // mostly it is the answer.
+        let mut ends = vec![0; self.lines.len()];
+        for (chain, position) in known.iter().map(|node| self.places[node.index()]) {
+            ends[chain as usize] = ends[chain as usize].max(position + 1);
+        }
+        let mut places: Vec<Option<usize>> = vec![None; self.lines.len()];
+        let mut found: Vec<(u32, Range<usize>)> = Vec::new();
         while let Some(node) = waiting.pop() {
             let (chain, position) = self.places[node.index()];
-            if own.get(&chain).is_some_and(|end| position < *end) {
+            let (end, place) = (&mut ends[chain as usize], &mut places[chain as usize]);
+            if position < *end {
                 continue;
             }
-            let cut = *cuts
-                .entry(chain)
-                .or_insert_with(|| known.iter().map(|k| self.past_end_with(*k, chain)).max().unwrap_or(0));
-            if position >= cut && found.insert(node) {
-                waiting.extend(self.deps(node).iter().filter(|d| !found.contains(d)));
+            if place.is_none() {
+                for other in known {
+                    *end = self.past_end_with(*other, chain).max(*end);
+                    if position < *end {
+                        break;
+                    }
+                }
+                if position < *end {
+                    continue;
+                }
+                *place = Some(found.len());
+                found.push((chain, *end as usize..*end as usize));
             }
+            let Some((_, stretch)) = place.and_then(|place| found.get_mut(place)) else { continue };
+            for node in &self.lines[chain as usize].nodes[stretch.end..=position as usize] {
+                waiting.extend_from_slice(self.deps(*node));
+            }
+            *end = position + 1;
+            stretch.end = *end as usize;
         }
-        found.into_iter().collect()
+        found
     }
 }
 
@@ -348,6 +381,11 @@ mod tests {
             let unknown: Vec<Node> =
                 all.clone().filter(|n| !known.iter().any(|k| k == n || pasts[k.index()].contains(n))).collect();
             assert_eq!(causal.difference(&known), unknown, "seed {seed}");
+            assert_eq!(causal.count_difference(&known), unknown.len(), "seed {seed}");
+            let tops: Vec<Node> = (0..dice.below(4)).map(|_| Node(dice.below(60) as u32)).collect();
+            let under = |n: &Node| tops.iter().any(|t| t == n || pasts[t.index()].contains(n));
+            let between: Vec<Node> = unknown.iter().copied().filter(under).collect();
+            assert_eq!(causal.between(&tops, &known), between, "seed {seed}");
             let heads: Vec<Node> = all.clone().filter(|n| !pasts.iter().any(|p| p.contains(n))).collect();
             assert_eq!(causal.heads().collect::<Vec<_>>(), heads);
             assert_eq!(causal.heads_of(&all.collect::<Vec<_>>()), heads);

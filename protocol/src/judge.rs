@@ -31,6 +31,7 @@ use facts::{CLEAN, EDIT, Facts, STRUCTURAL, WELL_FORMED};
 use lens::{Answer, Lens, Universe};
 use present::{Present, settled};
 use rules::Rule;
+use std::sync::OnceLock;
 use views::Views;
 
 /// The judgement of one workspace's ops so far.
@@ -39,20 +40,24 @@ pub struct Judge {
     facts: Facts,
     views: Views,
     present: Present,
+    /// By number of author: the roles asked for since the last membership op. Nothing else changes one.
+    roles: Vec<OnceLock<Role>>,
 }
 
 impl Kept for Judge {
     fn keep(&self, w: &mut Writer) {
-        let Self { facts, views, present } = self;
+        let Self { facts, views, present, roles: _ } = self;
         facts.keep(w);
         views.keep(w);
         present.keep(w);
     }
 
     fn regain(r: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let mut judge = Self { facts: Kept::regain(r)?, views: Kept::regain(r)?, present: Kept::regain(r)? };
+        let (facts, views, present) = (Kept::regain(r)?, Kept::regain(r)?, Kept::regain(r)?);
+        let mut judge = Self { facts, views, present, roles: Vec::new() };
         judge.facts.number_anew();
         judge.views.number_anew();
+        judge.roles.resize_with(judge.facts.authors.len(), OnceLock::new);
         Ok(judge)
     }
 }
@@ -66,7 +71,7 @@ impl Default for Judge {
 impl Judge {
     /// A judge that knows of no op yet.
     pub fn new() -> Self {
-        Self { facts: Facts::default(), views: Views::new(), present: Present::new() }
+        Self { facts: Facts::default(), views: Views::new(), present: Present::new(), roles: Vec::new() }
     }
 
     /// Takes in an op whose deps are all known (Rule R1), and says what it changed.
@@ -101,6 +106,10 @@ impl Judge {
             self.facts.list(node);
             membership_changed = self.present.add_deed(&mut self.facts, &mut self.views, node);
         }
+        if self.facts.deed(node).is_some() {
+            self.roles.clear();
+        }
+        self.roles.resize_with(self.facts.authors.len(), OnceLock::new);
         let (edits_accepted, edits_voided) = self.present.take_flipped(&self.facts);
         let others = edits_accepted.iter().any(|e| *e != node) || !edits_voided.is_empty();
         if membership_changed || others {

@@ -31,8 +31,8 @@ impl Actor {
     pub(super) fn push(&mut self, document: u32, update: &[u8]) -> Result<u64, ApiError> {
         let id = self.document(document)?;
         self.require(&id, Role::Editor)?;
-        let (now, online) = (self.now(), self.has_company(&id));
-        let number = self.with(&id, |space, _, _, _| space.push(document, update, now, online))?;
+        let (now, pause) = (self.now(), self.pause_ms(&id));
+        let number = self.with(&id, |space, _, _, _| space.push(document, update, now, pause))?;
         self.on_tick();
         Ok(number)
     }

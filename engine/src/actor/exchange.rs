@@ -11,13 +11,27 @@ use super::Actor;
 use super::network::Sent;
 use crate::store::WorkspaceState;
 
-/// Time between exchanges with a peer in step.
+/// With peers online, edits that follow one within this time share an op; longer where there is much to take in.
+const GATHER_MS: u64 = 30;
+/// Time between exchanges with a peer in step; this for each peer where they are many, for each of them has what others have.
 const IDLE_SYNC_MS: u64 = 10_000;
+const IDLE_SYNC_PEER_MS: u64 = 1000;
 /// Time between exchanges while one side lacks something.
 const BUSY_SYNC_MS: u64 = 700;
-/// Time between two looks at who lacks something; this for each peer, because that is what it costs by.
+/// Time between two looks at who lacks something, and how long what is missing may be on its way; this for each peer, because
+/// that is what both cost by.
 const LOOK_EVERY_MS: u64 = 100;
 const LOOK_EVERY_PEER_MS: u64 = 20;
+
+/// Peers of one workspace that are asked at one look, those first that were asked longest ago: of many who lack something, or
+/// have it, most are in step once one was asked. This bounds what exchanges cost, however many peers are behind.
+const MAX_ASKED_A_LOOK: usize = 3;
+/// Who deals with what was said only after this time is not missing what it has not read yet, and asks for little.
+const BEHIND_MS: u64 = 20;
+/// The pause between exchanges with a peer is then longer by so much.
+const BEHIND_FACTOR: u64 = 3;
+/// Who lacks more ops than this is not sent them unasked: it gets them from whom it asks, and from others too.
+const MAX_PUSHED: usize = 64;
 
 /// Peers that are asked at one time while the history comes in, since each gives all of it.
 const MAX_SOURCES: usize = 2;
@@ -56,11 +70,11 @@ impl Asked {
 impl Actor {
     /// Asks a device soon, if what it told of has not come by then.
     pub(super) fn doubt(&mut self, id: &WorkspaceId, device: DeviceId) {
-        let now = self.now();
+        let (now, pause) = (self.now(), self.look_pause());
         if let Some(room) = self.rooms.get_mut(id)
             && self.peers.contains_key(&device)
         {
-            room.patience.doubt(device, now, &room.space.replica);
+            room.patience.doubt(device, now, pause, &room.space.replica);
         }
     }
 
@@ -153,12 +167,13 @@ impl Actor {
     pub(super) fn push_missing(&mut self, id: &WorkspaceId, device: DeviceId) {
         let Some(room) = self.rooms.get(id) else { return };
         let replica = &room.space.replica;
-        if replica.behind(&device).is_none_or(|n| n == 0) || replica.role(&device) == Role::None {
+        let little = replica.behind(&device).is_some_and(|lacks| (1..=MAX_PUSHED).contains(&lacks));
+        if !little || replica.role(&device) == Role::None {
             return;
         }
         let missing = replica.missing_at(&device, MAX_PUSH_BYTES);
         let ops = room.space.op_bytes(&self.store, &missing.ids);
-        self.request(device, Sent::Push(*id), &Request::Push { workspace: *id, ops });
+        self.request(device, Sent::Push(*id, missing.more), &Request::Push { workspace: *id, ops });
     }
 
     /// A peer that has not heard of this device's admission yet is shown it.
@@ -171,16 +186,19 @@ impl Actor {
         let add = replica.standing_add(&DeviceId(grant.person), &me).flatten();
         let grant = add.unwrap_or_else(|| OpId(*replica.judge().id(grant.grant)));
         let ops = room.space.op_bytes(&self.store, &[grant]);
-        self.request(device, Sent::Push(id), &Request::Push { workspace: id, ops });
+        self.request(device, Sent::Push(id, false), &Request::Push { workspace: id, ops });
     }
 
     pub(super) fn tick_network(&mut self, now: u64) {
         let mut due = Vec::new();
+        let pause = self.look_pause();
+        let behind = self.is_behind();
         for (id, room) in &mut self.rooms {
-            due.extend(room.patience.take_due(now, &room.space.replica).into_iter().map(|device| (*id, device)));
+            let doubted = room.patience.take_due(now, pause, behind, &room.space.replica);
+            due.extend(doubted.into_iter().map(|device| (*id, device)));
         }
         if now >= self.look_due {
-            self.look_due = now + LOOK_EVERY_MS.max(LOOK_EVERY_PEER_MS * self.peers.len() as u64);
+            self.look_due = now + pause;
             self.tell_ignored();
             self.look_for_uneven(now, &mut due);
             let empty = self.rooms.iter().filter(|(_, room)| room.space.replica.is_empty());
@@ -194,23 +212,38 @@ impl Actor {
     }
 
     fn look_for_uneven(&mut self, now: u64, due: &mut Vec<(WorkspaceId, DeviceId)>) {
+        let behind = self.is_behind();
+        let idle = IDLE_SYNC_MS.max(IDLE_SYNC_PEER_MS * self.peers.len() as u64);
+        let idle = if behind { BEHIND_FACTOR * idle } else { idle };
         let heads_after = self.heads_after();
         for room in self.rooms.values_mut() {
             room.patience.turn(now, heads_after, &room.space.replica);
         }
-        for (device, peer) in &self.peers {
-            for (id, room) in &self.rooms {
+        for (id, room) in self.rooms.iter().filter(|(_, room)| room.row.state != WorkspaceState::Closed) {
+            let mut asks: Vec<(u64, DeviceId)> = Vec::new();
+            for (device, peer) in &self.peers {
                 let asked = peer.asked.get(id).copied().unwrap_or_default();
                 let since = now - asked.at;
                 // Whether the two are even is worth finding out only once that matters.
                 let uneven = || room.patience.is_uneven(device, &room.space.replica);
                 let worth = || since >= asked.pause_ms() || self.standing(id, device) != asked.left;
-                let ask = since >= IDLE_SYNC_MS || since >= BUSY_SYNC_MS && uneven() && worth();
-                if ask && room.row.state != WorkspaceState::Closed {
-                    due.push((*id, *device));
+                let ask = since >= idle || !behind && since >= BUSY_SYNC_MS && uneven() && worth();
+                if ask {
+                    asks.push((asked.at, *device));
                 }
             }
+            asks.sort_unstable();
+            asks.truncate(if behind { 1 } else { MAX_ASKED_A_LOOK });
+            due.extend(asks.into_iter().map(|(_, device)| (*id, device)));
         }
+    }
+
+    fn look_pause(&self) -> u64 {
+        LOOK_EVERY_MS.max(LOOK_EVERY_PEER_MS * self.peers.len() as u64)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.lag.ms() >= BEHIND_MS
     }
 
     /// Whether every connected member has told its heads since it is connected.
@@ -220,10 +253,11 @@ impl Actor {
         members.all(|(_, peer)| peer.asked.get(id).is_some_and(|asked| asked.answered))
     }
 
-    /// Whether another member is connected.
-    pub(super) fn has_company(&self, id: &WorkspaceId) -> bool {
-        let Some(room) = self.rooms.get(id) else { return false };
-        self.peers.keys().any(|d| room.space.replica.role(d) > Role::None)
+    /// How long edits gather for one op that follow one within that time; none while no other member is connected.
+    pub(super) fn pause_ms(&self, id: &WorkspaceId) -> Option<u64> {
+        let replica = &self.rooms.get(id)?.space.replica;
+        let company = self.peers.keys().any(|device| replica.role(device) > Role::None);
+        company.then(|| GATHER_MS + self.lag.pause_ms())
     }
 }
 

@@ -3,6 +3,8 @@
 //! A join is kept until it goes through or is refused for good: a link that nobody can be reached for waits, is shown
 //! as pending and is tried again whenever somebody is met.
 
+use std::collections::BTreeMap;
+
 use libp2p::Multiaddr;
 use omniscope_protocol::device_link::DeviceLink;
 use omniscope_protocol::identity::{DeviceId, DeviceKey, OpId, WorkspaceId};
@@ -28,6 +30,8 @@ use crate::workspace::role_name;
 const MAX_JOINS: usize = 64;
 /// Pause between attempts with those who are connected.
 const RETRY_MS: u64 = 2000;
+/// Who is asked within that time: each who may lets the asking device in by an op of its own, and one is enough.
+const MAX_ASKED: usize = 3;
 /// The same after somebody said that it let this device in: the log will tell whether that is so.
 const ADMITTED_RETRY_MS: u64 = 10_000;
 
@@ -35,6 +39,8 @@ const ADMITTED_RETRY_MS: u64 = 10_000;
 pub(super) struct PendingJoin {
     link: Link,
     next_try: u64,
+    /// When each was asked.
+    asked: BTreeMap<DeviceId, u64>,
     /// Somebody let this device in, by what it says.
     admitted: bool,
     /// An owner's device keeps the request: what others say who cannot help is no news.
@@ -70,6 +76,14 @@ impl PendingJoin {
     /// Whether a device can admit by this link, or may know somebody who can.
     pub(super) fn wants(&self, device: &DeviceId) -> bool {
         self.link.invite.attester.is_none_or(|a| a == *device) || self.link.op.author == *device
+    }
+
+    /// Of `devices` those to be asked now.
+    fn take_turn(&mut self, devices: impl Iterator<Item = DeviceId>, now: u64) -> Vec<DeviceId> {
+        let wanted = devices.filter(|device| self.wants(device)).collect();
+        let turn = turn(&self.asked, &self.link.op.author, wanted, now);
+        self.asked.extend(turn.iter().map(|device| (*device, now)));
+        turn
     }
 }
 
@@ -126,7 +140,8 @@ impl Actor {
 
     fn begin_join(&mut self, link: Link) {
         self.know_from(&link);
-        self.joins.push(PendingJoin { link, next_try: 0, admitted: false, heard: false });
+        let (asked, admitted, heard) = (BTreeMap::new(), false, false);
+        self.joins.push(PendingJoin { link, next_try: 0, asked, admitted, heard });
     }
 
     /// Keeps connected with those whom a link names, also where it says that they are.
@@ -147,17 +162,16 @@ impl Actor {
     }
 
     pub(super) fn tick_joins(&mut self, now: u64) {
-        let due = self.joins.iter_mut().filter(|j| j.next_try <= now);
+        let due = self.joins.iter_mut().enumerate().filter(|(_, join)| join.next_try <= now);
         let (mut requests, mut tried) = (Vec::new(), false);
-        for join in due {
+        for (at, join) in due {
             tried = true;
             join.next_try = now + if join.admitted { ADMITTED_RETRY_MS } else { RETRY_MS };
-            let (invite, request) = (join.link.op.id, join.request(&self.key, Some(&self.profile.0)));
-            let asked = self.peers.keys().filter(|d| join.wants(d));
-            requests.extend(asked.map(|d| (*d, invite, request.clone())));
+            join.asked.retain(|device, at| self.peers.contains_key(device) || now < *at + RETRY_MS);
+            requests.extend(join.take_turn(self.peers.keys().copied(), now).into_iter().map(|device| (device, at)));
         }
-        for (device, invite, request) in requests {
-            self.request(device, Sent::Join(invite), &request);
+        for (device, at) in requests {
+            self.ask_to_join(at, device);
         }
         if tried {
             self.knock();
@@ -176,11 +190,18 @@ impl Actor {
     }
 
     pub(super) fn try_joins_with(&mut self, device: DeviceId) {
-        for join in self.joins.iter_mut().filter(|j| j.wants(&device)) {
-            join.next_try = 0;
-        }
         let now = self.now();
-        self.tick_joins(now);
+        for at in 0..self.joins.len() {
+            for device in self.joins[at].take_turn([device].into_iter(), now) {
+                self.ask_to_join(at, device);
+            }
+        }
+    }
+
+    fn ask_to_join(&mut self, at: usize, device: DeviceId) {
+        let join = &self.joins[at];
+        let (invite, request) = (join.link.op.id, join.request(&self.key, Some(&self.profile.0)));
+        self.request(device, Sent::Join(invite), &request);
     }
 
     /// Somebody who may said yes: what is left is to fetch the history, which shows whether it is so.
@@ -348,5 +369,33 @@ fn refusal_words(refusal: Refusal) -> &'static str {
         Refusal::AwaitsApproval => "An owner of the workspace has to let you in; it is asked until one does.",
         Refusal::Closed => "This workspace is closed.",
         Refusal::Declined => "An owner of the workspace did not let you in.",
+    }
+}
+
+/// Who is asked now of those who may be: as many as were not asked lately, `first` before who was not asked yet, or longest ago.
+fn turn(asked: &BTreeMap<DeviceId, u64>, first: &DeviceId, mut devices: Vec<DeviceId>, now: u64) -> Vec<DeviceId> {
+    let lately = asked.values().filter(|at| now < **at + RETRY_MS).count();
+    devices.sort_by_key(|device| (device != first, asked.get(device).copied()));
+    devices.truncate(MAX_ASKED.saturating_sub(lately));
+    devices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_fifty_who_may_let_somebody_in_three_are_asked_at_a_time_and_all_in_turn() {
+        let devices: Vec<DeviceId> = (0..50).map(|n| DeviceId([n; 32])).collect();
+        let (first, mut asked) = (devices[30], BTreeMap::new());
+        for round in 0..17 {
+            let now = round * RETRY_MS;
+            let due = turn(&asked, &first, devices.clone(), now);
+            assert_eq!(due.len(), MAX_ASKED);
+            assert_eq!(due[0], first, "who made the link is asked each time");
+            asked.extend(due.into_iter().map(|device| (device, now)));
+            assert!(turn(&asked, &first, devices.clone(), now + RETRY_MS - 1).is_empty(), "one is enough");
+        }
+        assert_eq!(asked.len(), 1 + 17 * (MAX_ASKED - 1));
     }
 }

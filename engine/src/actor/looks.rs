@@ -25,6 +25,8 @@ use crate::workspace::{Coming, DocumentMessage, Settled, hashes};
 /// Ops since the last checkpoint for which another one is worth a newcomer's while; with longer histories a share of them.
 const MIN_OPS: usize = 1000;
 const SHARE: usize = 8;
+/// How many are asked for a state; when the inviter has none, nobody has one of it.
+const MAX_ASKED: usize = 3;
 /// How long one answer about a state may take before somebody else is asked.
 const PATIENCE_MS: u64 = 10_000;
 /// How long the history waits for the state; then both come in side by side.
@@ -146,7 +148,8 @@ impl Actor {
         let Some(look) = self.rooms.get_mut(id).and_then(|room| room.look.as_mut()) else { return false };
         let next = device.or_else(|| {
             // The inviter can make what it vouches for.
-            let others = self.peers.keys().filter(|device| !look.asked.contains(*device));
+            let enough = look.asked.len() >= MAX_ASKED;
+            let others = self.peers.keys().filter(|device| !enough && !look.asked.contains(*device));
             others.copied().min_by_key(|device| *device != look.by)
         });
         let Some(device) = next else {
@@ -162,8 +165,9 @@ impl Actor {
 
     /// What somebody answered who was asked for a state; none if nothing came.
     pub(super) fn on_state(&mut self, id: WorkspaceId, device: DeviceId, response: Option<Response>) {
-        if self.rooms.get(&id).is_none_or(|room| room.look.is_none()) {
-            return;
+        let Some(look) = self.rooms.get(&id).and_then(|room| room.look.as_ref()) else { return };
+        if device == look.by && matches!(response, Some(Response::State { checkpoint: None, .. })) {
+            return self.end_look(&id);
         }
         let whole = match response {
             Some(Response::State { checkpoint: Some(checkpoint), shares, parts }) if !parts.is_empty() => {

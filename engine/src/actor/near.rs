@@ -21,7 +21,7 @@ const SPREAD_MS: u64 = 2000;
 /// Who was met so lately counts as hearing everybody: it is telling whom it meets, and what it misses it is just asking for.
 const YOUNG_MS: u64 = 2000;
 /// How long a conclusion about one author is used again; it ends earlier with whatever it rests on.
-const KEEP_MS: u64 = 500;
+const KEEP_MS: u64 = 2000;
 
 /// A list of whom a device hears.
 #[derive(Debug, Default)]

@@ -47,7 +47,8 @@ pub(super) struct Requests {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sent {
     Sync(WorkspaceId),
-    Push(WorkspaceId),
+    /// What a member lacks; whether there is more of it than went into this one.
+    Push(WorkspaceId, bool),
     Fetch(WorkspaceId),
     /// By this invite: an answer to a link that was given up says nothing about the next one.
     Join(OpId),
@@ -246,14 +247,15 @@ impl Actor {
             (Sent::Sync(workspace), Response::Sync { ops, heads, more }) => {
                 self.on_synced(&workspace, device, &ops, &heads, more);
             }
-            (Sent::Push(workspace), Response::Receipt { heads }) => {
+            (Sent::Push(workspace, more), Response::Receipt { heads }) => {
                 let lacked = self.behind(&workspace, &device);
                 if self.recoveries.contains_key(&workspace) {
                     self.sync_with(&workspace, device);
                 }
                 self.note_heads(&workspace, device, &heads);
-                // A peer that took nothing, as an older version may, is not sent the same again at once.
-                if self.behind(&workspace, &device) < lacked {
+                // What was written meanwhile comes to it by gossip. A peer that took nothing, as an older version may, is not
+                // sent the same again at once.
+                if more && self.behind(&workspace, &device) < lacked {
                     self.push_missing(&workspace, device);
                 }
             }

@@ -140,7 +140,7 @@ impl Actor {
         let Some(recovering) = self.recoveries.get_mut(id) else { return false };
         if recovering.shown.get(&device).is_none_or(|at| at + AGAIN_AFTER_MS <= now) {
             recovering.shown.insert(device, now);
-            self.request(device, Sent::Push(*id), &Request::Push { workspace: *id, ops });
+            self.request(device, Sent::Push(*id, false), &Request::Push { workspace: *id, ops });
         }
         true
     }

@@ -129,7 +129,7 @@ impl Actor {
         id: &WorkspaceId,
         change: impl FnOnce(&mut Workspace, &mut pipeline::IdSource<'_>) -> Result<(Vec<Vec<u8>>, T), ApiError>,
     ) -> Result<T, ApiError> {
-        let (now, online) = (self.now(), self.has_company(id));
+        let (now, pause) = (self.now(), self.pause_ms(id));
         let result = self.with(id, |space, store, key, effects| {
             let mut failed = None;
             let mut ids = || {
@@ -142,7 +142,7 @@ impl Actor {
             if let Some(error) = failed {
                 return Err(error);
             }
-            if let Err(error) = space.push_own(&updates, now, online) {
+            if let Err(error) = space.push_own(&updates, now, pause) {
                 space.take_back_own(store, key, now, effects);
                 return Err(error);
             }

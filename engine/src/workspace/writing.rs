@@ -13,8 +13,6 @@ use crate::api::ApiError;
 use crate::doc::Document;
 use crate::store::Store;
 
-/// With peers online, edits that follow one within this span share an op.
-const GATHER_ONLINE_MS: u64 = 30;
 /// Alone, edits gather this long.
 const GATHER_ALONE_MS: u64 = 1000;
 /// Bytes of edits gathered before they are signed at once.
@@ -41,13 +39,13 @@ impl Writer {
         Self { session, gathered: None, due: 0, last_signed: 0, pushes: 0, sink }
     }
 
-    /// With peers online the first edit after a pause is due at once; alone, edits gather longer.
-    fn gather(&mut self, update: Update, now: u64, online: bool) {
+    /// With peers online the first edit after a `pause` is due at once, and those within it share an op; alone, edits
+    /// gather longer.
+    fn gather(&mut self, update: Update, now: u64, pause: Option<u64>) {
         match &mut self.gathered {
             Some(gathered) => gathered.append(update),
             none => {
-                let span = if online { GATHER_ONLINE_MS } else { GATHER_ALONE_MS };
-                self.due = if online { (self.last_signed + span).max(now) } else { now + span };
+                self.due = pause.map_or(now + GATHER_ALONE_MS, |pause| now.max(self.last_signed + pause));
                 *none = Some(update);
             }
         }
@@ -58,23 +56,24 @@ impl Writer {
 }
 
 impl Workspace {
-    /// Takes bytes that a window made. They are gathered; the number counts this window's pushes.
-    pub(crate) fn push(&mut self, handle: u32, bytes: &[u8], now: u64, online: bool) -> Result<u64, ApiError> {
+    /// Takes bytes that a window made. They are gathered, with peers online for a `pause`; the number counts this window's
+    /// pushes.
+    pub(crate) fn push(&mut self, handle: u32, bytes: &[u8], now: u64, pause: Option<u64>) -> Result<u64, ApiError> {
         let update = Update::parse(bytes).map_err(|e| ApiError::new(e.code(), e.to_string()))?;
         let writer =
             self.writers.get_mut(&handle).ok_or_else(|| ApiError::new("no_document", "the document is closed"))?;
-        writer.gather(update, now, online);
+        writer.gather(update, now, pause);
         writer.pushes += 1;
         Ok(writer.pushes)
     }
 
     /// Takes an edit that was made on the engine's own document: all of its updates, or none.
-    pub(crate) fn push_own(&mut self, updates: &[Vec<u8>], now: u64, online: bool) -> Result<(), ApiError> {
+    pub(crate) fn push_own(&mut self, updates: &[Vec<u8>], now: u64, pause: Option<u64>) -> Result<(), ApiError> {
         let parse = |bytes: &Vec<u8>| Update::parse(bytes).map_err(|e| ApiError::new(e.code(), e.to_string()));
         let updates: Vec<Update> = updates.iter().filter(|u| !u.is_empty()).map(parse).collect::<Result<_, _>>()?;
         let Some(own) = self.writers.get_mut(&OWN) else { unreachable!("the engine's own writer is never closed") };
         for update in updates {
-            own.gather(update, now, online);
+            own.gather(update, now, pause);
             own.pushes += 1;
         }
         Ok(())

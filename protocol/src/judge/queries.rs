@@ -52,7 +52,11 @@ impl Judge {
 
     /// The role that a device has, all known ops considered (Rule R9).
     pub fn role(&self, author: &Author) -> Role {
-        self.facts.author_numbers.get(author).map_or(Role::None, |a| settled(self.lens().role(*a, None)))
+        let Some(number) = self.facts.author_numbers.get(author) else { return Role::None };
+        let found = || settled(self.lens().role(*number, None));
+        let role = *self.roles[*number as usize].get_or_init(found);
+        debug_assert_eq!(role, found(), "only membership ops change roles");
+        role
     }
 
     /// The role that a device had at an op, all known ops considered (Rule R9).

@@ -177,7 +177,7 @@ impl Replica {
 
     /// How many ops a device lacks, as far as known; none before it ever said what it holds. Costs by the answer.
     pub fn behind(&self, device: &DeviceId) -> Option<usize> {
-        Some(self.judge.causal().difference(&self.held_by(device)?).len())
+        Some(self.judge.causal().count_difference(&self.held_by(device)?))
     }
 
     /// Whether a device is not known to hold each of these ops. Costs by these ops, not by what it lacks.

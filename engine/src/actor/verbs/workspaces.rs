@@ -295,7 +295,7 @@ impl Actor {
     pub(in super::super) fn sync_state_changed(&mut self, id: &WorkspaceId) {
         let now = self.now();
         // What is told costs by peers.
-        let every = STATE_EVERY_MS.max(STATE_EVERY_MS * self.peers.len() as u64 / 5);
+        let every = STATE_EVERY_MS.max(STATE_EVERY_MS * self.peers.len() as u64 / 3);
         if let Some(room) = self.rooms.get_mut(id) {
             room.state_due.get_or_insert((room.state_told + every).max(now));
         }

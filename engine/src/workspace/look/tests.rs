@@ -69,7 +69,7 @@ impl Ana {
     fn edit(&mut self, name: &str) {
         let value = format!("{} {}", self.log.len(), "x".repeat(300));
         let update = self.space.document.set_meta(&Map::from_iter([(name.to_owned(), json!(value))]));
-        self.space.push_own(&[update], 0, true).unwrap();
+        self.space.push_own(&[update], 0, Some(30)).unwrap();
         let mut effects = Effects::default();
         self.space.flush(&self.store, &key(1), u64::MAX, 0, &mut effects);
         self.note(effects);
