@@ -6,11 +6,13 @@
 //! above the encryption, where the device is proven. QUIC has windows for a whole connection instead (`transport`).
 //! Here, too, what one turn of a connection says is put together: the multiplexer asks for each of its frames to be sent
 //! at once, and a short message is two of them at least. It reads whenever it has no more to say, so what it has said
-//! leaves then, as one packet. Deliberately absent: limits for members, and any delay.
+//! leaves then, as one packet. And nothing more is taken while a full packet has not left: what encrypts and sends it never
+//! gives back the room that it once took, for as long as the connection lasts. Deliberately absent: limits of what members
+//! send, and any delay.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
@@ -23,6 +25,8 @@ use crate::admission::Gate;
 
 /// What a stranger may send on one connection: a redemption, an admission, what a recovery key says, and room.
 const STRANGER_BYTES: usize = 256 * 1024;
+/// What is encrypted and has not left, at most.
+const PACKET_BYTES: usize = 16 * 1024;
 
 /// Noise, a count of what comes out of it, and few packets of what goes in.
 #[derive(Clone)]
@@ -37,7 +41,7 @@ impl Screen {
     }
 
     fn counted<T>(self, (peer, stream): (PeerId, T)) -> (PeerId, Counted<T>) {
-        (peer, Counted { stream, peer, gate: self.gate, left: STRANGER_BYTES, unsent: false })
+        (peer, Counted { stream, peer, gate: self.gate, left: STRANGER_BYTES, unsent: 0 })
     }
 }
 
@@ -79,16 +83,27 @@ pub(crate) struct Counted<T> {
     gate: Gate,
     /// Bytes that may come before it is asked again whether this is a stranger.
     left: usize,
-    /// Whether anything was said that has not left.
-    unsent: bool,
+    /// Bytes that were said and may not have left.
+    unsent: usize,
+}
+
+impl<T: AsyncWrite + Unpin> Counted<T> {
+    /// Sends what was said.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.unsent > 0 {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unsent = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Counted<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         // While the socket is full the rest waits: whoever reads here is woken when it has room.
-        if this.unsent && Pin::new(&mut this.stream).poll_flush(cx)?.is_ready() {
-            this.unsent = false;
+        if let Poll::Ready(sent) = this.poll_send(cx) {
+            sent?;
         }
         if this.left == 0 {
             if !this.gate.may_connect(&this.peer, Instant::now()) {
@@ -107,8 +122,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Counted<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.unsent = true;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let this = &mut *self;
+        if this.unsent >= PACKET_BYTES {
+            ready!(this.poll_send(cx))?;
+        }
+        let most = bytes.len().min(PACKET_BYTES - this.unsent);
+        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, &bytes[..most]))?;
+        this.unsent += written;
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -129,7 +150,7 @@ mod tests {
     use futures::{AsyncReadExt, AsyncWriteExt};
 
     fn counted<T>(stream: T, gate: &Gate) -> Counted<T> {
-        Counted { stream, peer: PeerId::random(), gate: gate.clone(), left: STRANGER_BYTES, unsent: false }
+        Counted { stream, peer: PeerId::random(), gate: gate.clone(), left: STRANGER_BYTES, unsent: 0 }
     }
 
     #[tokio::test]
@@ -153,5 +174,50 @@ mod tests {
         assert!(member.stream.get_ref().get_ref().is_empty());
         assert_eq!(member.read(&mut [0; 4]).await.unwrap(), 0);
         assert_eq!(member.stream.get_ref().get_ref().len(), 20);
+    }
+
+    /// Takes all that is said, and sends it when it may.
+    #[derive(Default)]
+    struct Socket {
+        said: usize,
+        sent: usize,
+        is_full: bool,
+    }
+
+    impl AsyncWrite for Socket {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.said += bytes.len();
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.is_full {
+                return Poll::Pending;
+            }
+            self.sent = self.said;
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll_flush(cx)
+        }
+    }
+
+    #[test]
+    fn no_more_than_a_packet_waits_for_a_socket_that_is_full() {
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+        let mut member = counted(Socket::default(), &Gate::new(Policy::Open));
+        let answer = [7; 5 * PACKET_BYTES];
+        for is_full in [false, true, false, true] {
+            member.stream.is_full = is_full;
+            let mut left = answer.len();
+            while left > 0
+                && let Poll::Ready(Ok(written)) = Pin::new(&mut member).poll_write(&mut cx, &answer[..left])
+            {
+                left -= written;
+                assert!(member.stream.said - member.stream.sent <= PACKET_BYTES);
+            }
+            assert_eq!(left > 0, is_full, "it goes on once the socket has room, and not before");
+        }
     }
 }

@@ -15,7 +15,7 @@ mod sample;
 
 pub use board::{Board, Latency};
 pub use founding::{Founded, Place, key_of};
-pub use limits::relay_for_load;
+pub use limits::{relay_for_load, relay_with};
 pub use member::{Member, Phase};
 pub use run::{Crowd, Figures, Part, Setup, measure};
 pub use sample::Sample;

@@ -1,16 +1,17 @@
 //! What a relay takes under load: `relay_load` for the promise and how cost grows, or one setup by options.
 //!
 //! The relay is a process of its own beside this one; both share the machine's cores. Options: `--workspaces`,
-//! `--members` (of each), `--rate` (ops a second, all together), `--seconds`, `--parts` (of that, each told of by a line of its
-//! own), `--idle` (seconds), `--stored` (ops in each workspace before), `--transport tcp|quic`, `--memory` (MiB that the relay may have, by a cgroup, as root; 0: no limit).
-//! Without options the relay has the 1 GiB of the promise.
+//! `--members` (of each), `--rate` (ops a second, all together), `--seconds`, `--parts` (of that, each told of by a line
+//! of its own), `--idle` (seconds), `--stored` (ops in each workspace before), `--transport tcp|quic`, `--memory` (MiB
+//! that the relay may have, by a cgroup, as root; 0: no limit), `--in-memory` (seconds, as the relay's setting
+//! `in_memory_seconds`; 0: whole logs stay in memory). Without options the relay has the 1 GiB of the promise.
 #![allow(clippy::unwrap_used, reason = "test harness")]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use omniscope_tests::load::{Figures, Part, Sample, Setup, measure, relay_for_load};
+use omniscope_tests::load::{Figures, Part, Sample, Setup, measure, relay_with};
 use omniscope_tests::relay::Relay;
 
 struct Options {
@@ -19,6 +20,8 @@ struct Options {
     single: bool,
     listen: &'static str,
     memory_mib: Option<u64>,
+    /// What is said to the relay beyond that.
+    settings: String,
 }
 
 /// The promise: 1,000 peers in 100 workspaces, each workspace with 10 edits a second.
@@ -36,14 +39,15 @@ const PROMISED_MIB: u64 = 1024;
 
 fn options() -> Result<Options> {
     let listen = "/ip4/127.0.0.1/tcp/0";
-    let mut options = Options { setup: PROMISE, single: false, listen, memory_mib: Some(PROMISED_MIB) };
+    let mut options =
+        Options { setup: PROMISE, single: false, listen, memory_mib: Some(PROMISED_MIB), settings: String::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().with_context(|| format!("expected a value after {word}"))?;
         let number = || value.parse::<usize>().with_context(|| format!("expected a number after {word}"));
         let seconds = || number().map(|n| Duration::from_secs(n as u64));
         let setup = &mut options.setup;
-        options.single |= !matches!(word.as_str(), "--transport" | "--memory");
+        options.single |= !matches!(word.as_str(), "--transport" | "--memory" | "--in-memory");
         match word.as_str() {
             "--workspaces" => setup.workspaces = number()?.max(1),
             "--members" => setup.members = number()?.max(2),
@@ -53,6 +57,7 @@ fn options() -> Result<Options> {
             "--idle" => setup.idle = seconds()?,
             "--stored" => setup.stored = number()?,
             "--memory" => options.memory_mib = Some(number()? as u64).filter(|mib| *mib > 0),
+            "--in-memory" => options.settings = format!("[mailbox]\nin_memory_seconds = {}\n", number()?),
             "--transport" if value == "tcp" => {}
             "--transport" if value == "quic" => options.listen = "/ip4/127.0.0.1/udp/0/quic-v1",
             _ => bail!("there is no option {word} {value}"),
@@ -84,7 +89,7 @@ struct Again {
 async fn one(options: &Options, setup: &Setup) -> Result<(Figures, Again)> {
     let place = tempfile::tempdir()?;
     let folder = place.path().join("relay");
-    let (relay, at) = relay_for_load(&folder, options.listen, 1).context("build the relay first")?;
+    let (relay, at) = relay_with(&folder, options.listen, 1, &options.settings).context("build the relay first")?;
     let group = options.memory_mib.map(|mib| confine(relay.id(), mib)).transpose()?;
     let figures = measure(&at, relay.id(), setup).await;
     relay.stop();
