@@ -265,7 +265,8 @@ impl Member {
     fn take_all(&mut self, ops: &[Arc<[u8]>]) {
         for bytes in ops {
             let op = Op::decode_trusted(bytes).unwrap();
-            if self.known.contains(&op.id) {
+            // What came before its past comes again: who names an op says that it holds all that was before it.
+            if self.known.contains(&op.id) || !op.seen().all(|seen| self.known.contains(&seen)) {
                 continue;
             }
             self.board.arrived(&op.id);

@@ -103,35 +103,35 @@ impl Crowd {
     pub async fn gather(place: &Place, setup: &Setup) -> Self {
         let latency = Arc::new(Latency::default());
         let (phase, _) = watch::channel(Phase::Idle);
+        let count = setup.workspaces * setup.members;
+        let pace = Duration::from_secs_f64(count as f64 / setup.rate.max(0.001));
+        let work = |at: usize, member: Member| {
+            // Spread evenly, and the members of one workspace apart from each other.
+            let first = pace.mul_f64((at * 7919 % count) as f64 / count as f64);
+            tokio::spawn(member.work(pace, first, phase.subscribe()))
+        };
         let comes = |number| {
-            let (place, latency) = (place.clone(), Arc::clone(&latency));
+            let (place, latency, work) = (place.clone(), Arc::clone(&latency), &work);
             async move {
                 let mut founded = Founded::found(&place, number, setup.members - 1, &latency).await;
                 for _ in 0..setup.stored.div_ceil(HISTORY_OPS) {
                     let ops: Vec<_> = (0..HISTORY_OPS.min(setup.stored)).map(|_| founded.owner.edit()).collect();
                     founded.owner.give(&ops).await;
                 }
-                let mut members = Vec::with_capacity(setup.members);
+                let (board, first) = (founded.owner.board(), number * setup.members);
+                let mut tasks = Vec::with_capacity(setup.members);
                 for guest in 1..setup.members {
-                    members.push(founded.admit(&place, guest).await);
+                    // At once: who does not answer is cut off.
+                    tasks.push(work(first + guest, founded.admit(&place, guest).await));
                 }
-                members.push(founded.owner);
-                members
+                tasks.push(work(first, founded.owner));
+                (board, tasks)
             }
         };
         let all = (0..setup.workspaces).map(comes);
-        let rooms: Vec<Vec<Member>> = futures::stream::iter(all).buffer_unordered(AT_ONCE).collect().await;
-        let boards = rooms.iter().map(|room| room[0].board()).collect();
-        let members: Vec<Member> = rooms.into_iter().flatten().collect();
-        let count = members.len();
-        let pace = Duration::from_secs_f64(count as f64 / setup.rate.max(0.001));
-        let work = |(at, member): (usize, Member)| {
-            // Spread evenly, and the members of one workspace apart from each other.
-            let first = pace.mul_f64((at * 7919 % count) as f64 / count as f64);
-            tokio::spawn(member.work(pace, first, phase.subscribe()))
-        };
-        let tasks = members.into_iter().enumerate().map(work).collect();
-        Self { tasks, phase, latency, boards }
+        let rooms: Vec<_> = futures::stream::iter(all).buffer_unordered(AT_ONCE).collect().await;
+        let (boards, tasks): (_, Vec<Vec<_>>) = rooms.into_iter().unzip();
+        Self { tasks: tasks.into_iter().flatten().collect(), phase, latency, boards }
     }
 
     /// Tells everybody what to do.
