@@ -113,63 +113,60 @@ impl Draft<'_> {
     /// Puts an item where every document library puts it; whether it may stand there. What it names must stand in the slot, or
     /// it may not. Costs follow what others put between the neighbours, except for who types on behind what it typed last.
     pub(super) fn place(&mut self, slot: u32, new: New, past: &dyn Past) -> bool {
-        let origin = new.origin.unwrap_or(HEAD);
+        let named = new.origin.unwrap_or(HEAD);
+        let found = self.piece(slot, named);
         // Its author must have had no more than for the item before it, and there nothing stood between.
-        let goes_on = self.piece(slot, origin).is_some_and(|(id, piece)| new.follows(id, &piece));
-        let Some(origin) = self.end_piece(slot, origin) else { return false };
-        if !goes_on && !self.stood_beside(slot, origin, new, past) {
+        let goes_on = found.is_some_and(|(id, piece)| new.follows(id, &piece));
+        let Some(origin) = self.end_piece(slot, named, found) else { return false };
+        if !goes_on && !self.stood_beside(slot, origin.1.next, new, past) {
             return false;
         }
         let Some(left) = self.sort_in(slot, origin, new) else { return false };
-        self.link(slot, left, new)
+        self.link(slot, left, new);
+        true
     }
 
-    /// Whether the right neighbour stands behind a piece, and between them nothing that the author must have had.
-    fn stood_beside(&mut self, slot: u32, left: Id, new: New, past: &dyn Past) -> bool {
-        let mut at = self.next(slot, left);
+    /// Whether the right neighbour stands at `next` or behind it, and before it nothing that the author must have had.
+    fn stood_beside(&mut self, slot: u32, next: Option<Id>, new: New, past: &dyn Past) -> bool {
+        let mut at = next;
         while at != new.right {
             let Some(id) = at.filter(|id| !self.had(slot, new, *id, past)) else { return false };
-            at = self.next(slot, id);
+            at = self.begun(slot, id).and_then(|piece| piece.next);
         }
         true
     }
 
     /// The piece that an item is in.
     fn piece(&self, slot: u32, id: Id) -> Option<(Id, Piece)> {
-        let range = (slot, Id { clock: 0, ..id })..=(slot, id);
-        let known = self.order.pieces.range(range.clone()).next_back();
-        let changed = self.changed.range(range).next_back();
-        let (key, piece) = match (known, changed) {
+        fn last(pieces: &Pieces, slot: u32, id: Id) -> Option<(Id, Piece)> {
+            let (&(of, begin), piece) = pieces.range(..=(slot, id)).next_back()?;
+            (of == slot && begin.client == id.client).then_some((begin, *piece))
+        }
+        let found = match (last(&self.order.pieces, slot, id), last(&self.changed, slot, id)) {
             (Some(known), Some(changed)) if known.0 > changed.0 => known,
             (known, changed) => changed.or(known)?,
         };
-        (id.clock < piece.end).then_some((key.1, *piece))
+        (id.clock < found.1.end).then_some(found)
     }
 
-    /// Cuts a piece behind an item, so that the item ends it.
-    fn end_piece(&mut self, slot: u32, last: Id) -> Option<Id> {
-        let found = self.piece(slot, last);
-        if last == HEAD && found.is_none() {
-            self.changed.insert((slot, HEAD), Piece { end: 1, origin: None, right: None, next: None });
-            return Some(HEAD);
-        }
-        let (id, piece) = found?;
+    /// Cuts the piece that an item was found in behind the item, and gives what ends with it now.
+    fn end_piece(&mut self, slot: u32, last: Id, found: Option<(Id, Piece)>) -> Option<(Id, Piece)> {
+        let empty = Piece { end: 1, origin: None, right: None, next: None };
+        let (id, piece) = found.or_else(|| (last == HEAD).then_some((HEAD, empty)))?;
         let end = last.clock + 1;
-        if end < piece.end {
-            let rest = Id { clock: end, ..id };
-            self.changed.insert((slot, rest), Piece { origin: Some(last), ..piece });
-            self.changed.insert((slot, id), Piece { end, next: Some(rest), ..piece });
+        if end == piece.end {
+            return Some((id, piece));
         }
-        Some(id)
+        let rest = Id { clock: end, ..id };
+        let ended = Piece { end, next: Some(rest), ..piece };
+        self.changed.insert((slot, rest), Piece { origin: Some(last), ..piece });
+        self.changed.insert((slot, id), ended);
+        Some((id, ended))
     }
 
     /// A piece by its first item.
     fn begun(&self, slot: u32, id: Id) -> Option<&Piece> {
         self.changed.get(&(slot, id)).or_else(|| self.order.pieces.get(&(slot, id)))
-    }
-
-    fn next(&self, slot: u32, id: Id) -> Option<Id> {
-        self.begun(slot, id)?.next
     }
 
     /// Whether the author of an item must have had another one in the same slot.
@@ -196,12 +193,12 @@ impl Draft<'_> {
     }
 
     /// The piece behind which an item comes, by the scan of Yjs 13.6 (`Item.integrate`).
-    fn sort_in(&self, slot: u32, origin: Id, new: New) -> Option<Id> {
+    fn sort_in(&self, slot: u32, origin: (Id, Piece), new: New) -> Option<(Id, Piece)> {
         let mut left = origin;
         let mut scanned: BTreeMap<Id, (u32, usize)> = BTreeMap::new();
         // Those scanned from here on may still come behind the item.
         let mut open = 0;
-        let mut at = self.next(slot, origin);
+        let mut at = origin.1.next;
         while at != new.right {
             let id = at?;
             let piece = self.begun(slot, id)?;
@@ -221,15 +218,15 @@ impl Draft<'_> {
                 before < open
             };
             if behind {
-                (left, open) = (id, turn + 1);
+                (left, open) = ((id, *piece), turn + 1);
             }
             at = piece.next;
         }
         Some(left)
     }
 
-    fn link(&mut self, slot: u32, left: Id, new: New) -> bool {
-        let Some(mut piece) = self.begun(slot, left).copied() else { return false };
+    /// Puts an item behind a piece, or lets the piece go on with it.
+    fn link(&mut self, slot: u32, (left, mut piece): (Id, Piece), new: New) {
         let New { id, len, origin, right } = new;
         if new.follows(left, &piece) {
             piece.end += len;
@@ -238,6 +235,5 @@ impl Draft<'_> {
             piece.next = Some(id);
         }
         self.changed.insert((slot, left), piece);
-        true
     }
 }
