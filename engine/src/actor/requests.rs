@@ -64,7 +64,8 @@ impl Actor {
         self.store.commit_wait(Batch::one(write)).map(|_| ()).map_err(store_error)
     }
 
-    /// Somebody with a link by request asks an owner's device. Kept before it is answered.
+    /// Somebody with a link by request asks an owner's device. Kept before it is answered. A relay that passes it on knows no
+    /// name: that is kept when the device asks by itself.
     pub(super) fn hear_request(
         &mut self,
         id: &WorkspaceId,
@@ -73,20 +74,28 @@ impl Actor {
         name: Option<&str>,
     ) -> Refusal {
         let (workspace, invite, device) = (id.to_string(), invite.to_string(), device.to_string());
-        let mut all = self.asked();
-        let same = |a: &&Asked| a.workspace == workspace && a.device == device && a.invite == invite;
-        if let Some(known) = all.iter().find(same) {
-            return if known.declined { Refusal::Declined } else { Refusal::AwaitsApproval };
-        }
-        if all.len() >= MAX_REQUESTS {
-            let Some(oldest) = all.iter().position(|a| a.declined) else { return Refusal::Busy };
-            all.remove(oldest);
-        }
         let name: Option<String> = name.map(|name| name.chars().filter(|c| !c.is_control()).collect());
         let name = name.filter(|name| !name.trim().is_empty());
-        let asked = Asked { workspace, invite, device, name, at: unix_ms(), declined: false };
+        let mut all = self.asked();
+        let same = |a: &&mut Asked| a.workspace == workspace && a.device == device && a.invite == invite;
+        let asked = match all.iter_mut().find(same) {
+            Some(known) if known.declined => return Refusal::Declined,
+            Some(known) if known.name.is_some() || name.is_none() => return Refusal::AwaitsApproval,
+            Some(known) => {
+                known.name = name;
+                known.clone()
+            }
+            None => {
+                if all.len() >= MAX_REQUESTS {
+                    let Some(oldest) = all.iter().position(|a| a.declined) else { return Refusal::Busy };
+                    all.remove(oldest);
+                }
+                let asked = Asked { workspace, invite, device, name, at: unix_ms(), declined: false };
+                all.push(asked.clone());
+                asked
+            }
+        };
         let Some(role) = self.role_asked(&asked) else { return Refusal::Revoked };
-        all.push(asked.clone());
         if let Err(error) = self.keep_asked(&all) {
             tracing::error!(%error, "a request to be let in was not kept");
             return Refusal::Busy;

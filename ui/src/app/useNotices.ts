@@ -35,7 +35,10 @@ export function useNotices(active: string | null, openJoined: (workspace: string
       if (event.event === "notice" && (!event.workspace || event.workspace === active)) toast(String(event.message));
       if (event.event === "join_requested" && event.workspace === active) {
         const role = text.roles[event.role as keyof typeof text.roles] ?? "";
-        toast(text.requests.joins(String(event.name || text.requests.somebody).slice(0, 60), role), { duration: REQUEST_MS, action: { label: text.requests.show, onClick: () => latest.current.show("share") } });
+        const name = String(event.name || text.requests.somebody).slice(0, 60);
+        const action = { label: text.requests.show, onClick: () => latest.current.show("share") };
+        // Told once more when the name is known: then in the place of the first.
+        toast(text.requests.joins(name, role), { id: `request-${String(event.device)}`, duration: REQUEST_MS, action });
       }
       if (event.event === "join_failed" && !latest.current.joining) toast.error(String(event.message));
       if (event.event === "joined" && !active && typeof event.workspace === "string") openJoined(event.workspace);
