@@ -11,8 +11,6 @@ use super::Actor;
 use super::network::Sent;
 use crate::store::WorkspaceState;
 
-/// With peers online, edits that follow one within this time share an op; longer where there is much to take in.
-const GATHER_MS: u64 = 30;
 /// Time between exchanges with a peer in step; this for each peer where they are many, for each of them has what others have.
 const IDLE_SYNC_MS: u64 = 10_000;
 const IDLE_SYNC_PEER_MS: u64 = 1000;
@@ -257,7 +255,7 @@ impl Actor {
     pub(super) fn pause_ms(&self, id: &WorkspaceId) -> Option<u64> {
         let replica = &self.rooms.get(id)?.space.replica;
         let company = self.peers.keys().any(|device| replica.role(device) > Role::None);
-        company.then(|| GATHER_MS + self.lag.pause_ms())
+        company.then(|| self.lag.pause_ms())
     }
 }
 

@@ -6,7 +6,9 @@
 
 use std::time::Instant;
 
-/// Nobody says anything less often than this for it.
+/// With peers online, edits that follow one within this time share an op; longer where there is much to take in.
+const GATHER_MS: u64 = 30;
+/// By so much longer at most.
 const MAX_PAUSE_MS: u64 = 800;
 /// By how much more than the time that waiting takes own edits gather: so the one stays short where the other is needed.
 const GAIN: f64 = 4.0;
@@ -33,12 +35,16 @@ impl Lag {
 
     /// How long an event that comes now has to wait, in milliseconds.
     pub(super) fn ms(&self) -> u64 {
-        (self.waiting as f64 * self.event_ms) as u64
+        self.wait() as u64
     }
 
-    /// How much longer than else own edits gather for one op, in milliseconds.
+    /// How long own edits gather for one op with peers online, in milliseconds.
     pub(super) fn pause_ms(&self) -> u64 {
-        ((self.waiting as f64 * self.event_ms * GAIN) as u64).min(MAX_PAUSE_MS)
+        GATHER_MS + ((self.wait() * GAIN) as u64).min(MAX_PAUSE_MS)
+    }
+
+    fn wait(&self) -> f64 {
+        self.waiting as f64 * self.event_ms
     }
 }
 
@@ -64,8 +70,8 @@ mod tests {
         }
         assert!((90..=100).contains(&pass(500, 200)));
         assert!(pass(500, 1_000_000) > 100 * MAX_PAUSE_MS);
-        assert_eq!(lag.pause_ms(), MAX_PAUSE_MS, "people still see each other's edits");
+        assert_eq!(lag.pause_ms(), GATHER_MS + MAX_PAUSE_MS, "people still see each other's edits");
         lag.note(now, 0);
-        assert_eq!(lag.pause_ms(), 0);
+        assert_eq!(lag.pause_ms(), GATHER_MS);
     }
 }

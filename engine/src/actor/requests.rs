@@ -76,26 +76,13 @@ impl Actor {
         let (workspace, invite, device) = (id.to_string(), invite.to_string(), device.to_string());
         let name: Option<String> = name.map(|name| name.chars().filter(|c| !c.is_control()).collect());
         let name = name.filter(|name| !name.trim().is_empty());
-        let mut all = self.asked();
-        let same = |a: &&mut Asked| a.workspace == workspace && a.device == device && a.invite == invite;
-        let asked = match all.iter_mut().find(same) {
-            Some(known) if known.declined => return Refusal::Declined,
-            Some(known) if known.name.is_some() || name.is_none() => return Refusal::AwaitsApproval,
-            Some(known) => {
-                known.name = name;
-                known.clone()
-            }
-            None => {
-                if all.len() >= MAX_REQUESTS {
-                    let Some(oldest) = all.iter().position(|a| a.declined) else { return Refusal::Busy };
-                    all.remove(oldest);
-                }
-                let asked = Asked { workspace, invite, device, name, at: unix_ms(), declined: false };
-                all.push(asked.clone());
-                asked
-            }
-        };
+        let asked = Asked { workspace, invite, device, name, at: unix_ms(), declined: false };
         let Some(role) = self.role_asked(&asked) else { return Refusal::Revoked };
+        let mut all = self.asked();
+        let asked = match note(&mut all, asked) {
+            Ok(asked) => asked,
+            Err(refusal) => return refusal,
+        };
         if let Err(error) = self.keep_asked(&all) {
             tracing::error!(%error, "a request to be let in was not kept");
             return Refusal::Busy;
@@ -182,5 +169,60 @@ impl Actor {
         self.keep_asked(&all)?;
         self.tell_declined(id);
         answer(Declined { device })
+    }
+}
+
+/// Notes a request among those that are kept, or its name if none was known: what the owner is to be told. An error is what
+/// is answered when there is nothing to tell.
+fn note(all: &mut Vec<Asked>, asked: Asked) -> Result<Asked, Refusal> {
+    let same =
+        |a: &&mut Asked| (&a.workspace, &a.device, &a.invite) == (&asked.workspace, &asked.device, &asked.invite);
+    match all.iter_mut().find(same) {
+        Some(known) if known.declined => Err(Refusal::Declined),
+        Some(known) if known.name.is_some() || asked.name.is_none() => Err(Refusal::AwaitsApproval),
+        Some(known) => {
+            known.name = asked.name;
+            Ok(known.clone())
+        }
+        None => {
+            if all.len() >= MAX_REQUESTS {
+                let oldest = all.iter().position(|a| a.declined).ok_or(Refusal::Busy)?;
+                all.remove(oldest);
+            }
+            all.push(asked.clone());
+            Ok(asked)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn asked(device: usize, name: Option<&str>) -> Asked {
+        let (workspace, invite, name) = ("w".to_owned(), "i".to_owned(), name.map(str::to_owned));
+        Asked { workspace, invite, device: device.to_string(), name, at: 0, declined: false }
+    }
+
+    #[test]
+    fn who_was_passed_on_without_a_name_is_told_again_with_it_and_nobody_else_twice() {
+        let mut all = Vec::new();
+        assert_eq!(note(&mut all, asked(1, None)).unwrap().name, None);
+        assert_eq!(note(&mut all, asked(1, None)), Err(Refusal::AwaitsApproval));
+        assert_eq!(note(&mut all, asked(1, Some("Ben"))).unwrap(), asked(1, Some("Ben")));
+        assert_eq!(note(&mut all, asked(1, Some("Eve"))), Err(Refusal::AwaitsApproval));
+        assert_eq!(all, [asked(1, Some("Ben"))]);
+        all[0].declined = true;
+        assert_eq!(note(&mut all, asked(1, Some("Ben"))), Err(Refusal::Declined));
+    }
+
+    #[test]
+    fn of_too_many_requests_the_one_declined_first_goes_and_then_nobody_is_heard() {
+        let mut all: Vec<Asked> = (0..MAX_REQUESTS).map(|device| asked(device, Some("a"))).collect();
+        assert_eq!(note(&mut all, asked(MAX_REQUESTS, None)), Err(Refusal::Busy));
+        all[7].declined = true;
+        assert!(note(&mut all, asked(MAX_REQUESTS, None)).is_ok());
+        assert!(all.len() == MAX_REQUESTS && all.iter().all(|a| a.device != "7"));
     }
 }
