@@ -97,6 +97,8 @@ pub(crate) struct Workspace {
     pub(crate) dropped: Option<String>,
     /// Pushes by writer that wait for the commit of the first n ops.
     owed: Vec<(u32, u32, u64)>,
+    /// Updates that windows were sent and the document lacks, while ops are taken in.
+    behind: Vec<Vec<u8>>,
     /// While loading: edits that were read and not folded yet.
     unfolded: BTreeMap<OpId, Update>,
     /// While loading: what was folded so far is not what counts.
@@ -126,6 +128,7 @@ impl Workspace {
             unsaved: Vec::new(),
             dropped: None,
             owed: Vec::new(),
+            behind: Vec::new(),
             unfolded: BTreeMap::new(),
             misfolded: false,
             locked_out: false,
@@ -192,6 +195,7 @@ impl Workspace {
             fold(&mut document, &update);
         }
         self.document = document;
+        self.behind.clear();
         self.fold_gathered();
         self.stated.meta = None;
         self.recolor();

@@ -9,6 +9,7 @@
 mod bytes;
 mod index;
 mod order;
+mod runs;
 mod schema;
 mod structs;
 mod update;

@@ -62,18 +62,25 @@ fn place_of(letter: char) -> Place {
     }
 }
 
-/// One or two characters between two neighbours in the notes.
-fn typed((client, clock): Place, len: u64, left: Option<Place>, right: Option<Place>) -> Vec<u8> {
+/// So many characters between two neighbours in the notes.
+type Typed = (u64, Option<Place>, Option<Place>);
+
+/// What one types at once, in one place or in several.
+fn typed((client, mut clock): Place, all: &[Typed]) -> Vec<u8> {
     let flag = |neighbour: Option<Place>, bit| if neighbour.is_some() { bit } else { 0 };
-    let mut update = structs(1, client, clock).b(&[4 | flag(left, 0x80) | flag(right, 0x40)]);
-    for (client, clock) in [left, right].into_iter().flatten() {
-        update = update.n(client).n(clock);
+    let mut update = structs(all.len() as u64, client, clock);
+    for (len, left, right) in all {
+        update = update.b(&[4 | flag(*left, 0x80) | flag(*right, 0x40)]);
+        for (client, clock) in [*left, *right].into_iter().flatten() {
+            update = update.n(client).n(clock);
+        }
+        if left.or(*right).is_none() {
+            update = update.b(&[0]).n(FOUNDER).n(1);
+        }
+        let text: String = (clock..clock + len).map(|clock| letter((client, clock))).collect();
+        (update, clock) = (update.s(&text), clock + len);
     }
-    if left.or(right).is_none() {
-        update = update.b(&[0]).n(FOUNDER).n(1);
-    }
-    let text: String = (clock..clock + len).map(|clock| letter((client, clock))).collect();
-    update.s(&text).n(0).0
+    update.n(0).0
 }
 
 fn notes(document: &Document) -> Vec<Place> {
@@ -139,9 +146,13 @@ fn world(dice: &mut Dice) -> Vec<Try> {
         if dice.one_in(3) {
             writer.hears(&tries, &ends, dice);
         }
-        let (left, right) = writer.neighbours(dice);
+        let mut places = vec![writer.neighbours(dice)];
+        if dice.one_in(4) {
+            places.push(writer.neighbours(dice));
+        }
+        let all: Vec<Typed> = places.into_iter().map(|(left, right)| (1 + dice.below(2) as u64, left, right)).collect();
         let client = writer.client;
-        let bytes = typed((client, ends.end(client)), 1 + dice.below(2) as u64, left, right);
+        let bytes = typed((client, ends.end(client)), &all);
         let past = writer.past.clone();
         let verdict = take(&mut index, &mut ends, client, &past, &bytes);
         if verdict.is_ok() {
@@ -171,7 +182,7 @@ fn again(tries: &[Try], dice: &mut Dice) -> Document {
     // The gate's order is the document's: whatever stands side by side there may be parted.
     let order = notes(&document);
     for pair in order.windows(2) {
-        let update = Update::parse(&typed((123, 0), 1, Some(pair[0]), Some(pair[1]))).unwrap();
+        let update = Update::parse(&typed((123, 0), &[(1, Some(pair[0]), Some(pair[1]))])).unwrap();
         index.check(&update, 123, 0, &ends).unwrap();
     }
     document

@@ -16,8 +16,14 @@ use crate::doc::Document;
 use crate::store::{Store, Write};
 
 impl Workspace {
-    /// Takes in foreign ops and carries out what follows.
+    /// Carries out what follows from ops that were taken in or written.
     pub(crate) fn carry_out(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
+        self.show(out, from, store, effects);
+        self.catch_up();
+    }
+
+    /// Carries out what follows, but leaves the document behind what windows were sent (`catch_up`).
+    pub(super) fn show(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
         let looked_at = self.is_looked_at();
         let (mut rebuild, mut unlocked) = (false, false);
         let mut last = None;
@@ -117,10 +123,17 @@ impl Workspace {
             sent || *handle == OWN
         });
         if from != Some(OWN) {
-            fold(&mut self.document, &update);
+            self.behind.push(update);
         }
         self.stated.meta = None;
         self.replica.author_of(id)
+    }
+
+    /// Folds what windows were sent.
+    pub(super) fn catch_up(&mut self) {
+        for update in std::mem::take(&mut self.behind) {
+            fold(&mut self.document, &update);
+        }
     }
 
     /// Replaces the document by what counts now; windows go on in new sessions (`reset_windows`).

@@ -2,9 +2,10 @@
 //!
 //! Holds facts that no later op changes. Deliberately absent: deletion and content, which are the document's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::order::{self, Draft, Order};
+use super::order::{Draft, New};
+use super::runs::{Added, NO_TYPE, Run, Runs};
 use super::schema::{Place, ROOTS, Rule};
 use super::structs::{Content, Id, Parent, Struct};
 use super::update::Update;
@@ -56,19 +57,6 @@ impl Refusal {
     }
 }
 
-/// No shared type stands at these clocks.
-const NO_TYPE: u32 = u32::MAX;
-
-/// Neighbouring clocks of one client with the same slot.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    end: u32,
-    /// Index into `slots`: one key of one map, or the characters of one text.
-    slot: u32,
-    /// The shared type made at this clock, or [`NO_TYPE`]; such a run has one clock.
-    made: u32,
-}
-
 #[derive(Debug, Clone)]
 struct Type {
     place: Place,
@@ -77,17 +65,15 @@ struct Type {
     keys: BTreeMap<Box<str>, u32>,
 }
 
-kept!(Run { end, slot, made });
 kept!(Type { place, characters, keys });
-kept!(Index { clients, slots, types, order } anew { turn });
+kept!(Index { runs, slots, types } anew { turn });
 
 /// For each clock that passed the gate, its place. Some bytes a run of typing, not a keystroke.
 #[derive(Debug, Clone)]
 pub struct Index {
-    clients: BTreeMap<u64, Vec<Run>>,
+    runs: Runs,
     slots: Vec<Rule>,
     types: Vec<Type>,
-    order: Order,
     /// Changes with every change.
     turn: u64,
 }
@@ -95,7 +81,7 @@ pub struct Index {
 impl Default for Index {
     fn default() -> Self {
         let types = ROOTS.map(|(_, place)| Type { place, characters: 0, keys: BTreeMap::new() }).into();
-        Self { clients: BTreeMap::new(), slots: Vec::new(), types, order: Order::default(), turn: 0 }
+        Self { runs: Runs::default(), slots: Vec::new(), types, turn: 0 }
     }
 }
 
@@ -105,11 +91,10 @@ pub struct Fit {
     client: Option<u64>,
     /// The turn of the index that judged it.
     on: u64,
-    runs: Vec<Run>,
+    added: Added,
     types: Vec<Type>,
     slots: Vec<Rule>,
     keys: Vec<(u32, Box<str>, u32)>,
-    order: order::Changes,
 }
 
 impl Index {
@@ -142,37 +127,22 @@ impl Index {
     /// Takes in what an update adds. Nothing may have been inserted since [`Index::check`] said so; a stale fit changes
     /// nothing.
     pub fn insert(&mut self, fit: Fit) {
-        let Fit { client, on, runs, types, slots, keys, order } = fit;
+        let Fit { client, on, added, types, slots, keys } = fit;
         let Some(client) = client.filter(|_| on == self.turn) else { return };
         self.turn += 1;
-        self.order.take(order);
         self.slots.extend(slots);
         self.types.extend(types);
         for (parent, key, slot) in keys {
             self.types[parent as usize].keys.insert(key, slot);
         }
-        let known = self.clients.entry(client).or_default();
-        for run in runs {
-            push_run(known, run);
-        }
+        self.runs.take(client, added, self.slots.len());
     }
 
     /// Forgets the clocks of a client from `end` on: they were written on a branch that lost. Whatever had seen one of
     /// them has to be forgotten too before anything more is judged.
     pub fn cut(&mut self, client: u64, end: u64) {
-        let Some(runs) = self.clients.get_mut(&client) else { return };
         self.turn += 1;
-        let end = u32::try_from(end).unwrap_or(u32::MAX);
-        let kept = runs.partition_point(|run| run.end < end);
-        let slots: BTreeSet<u32> = runs[kept..].iter().map(|run| run.slot).collect();
-        slots.into_iter().for_each(|slot| self.order.cut(slot, client, end));
-        runs.truncate(kept + 1);
-        if let Some(last) = runs.last_mut() {
-            last.end = last.end.min(end);
-        }
-        if end == 0 {
-            runs.clear();
-        }
+        self.runs.cut(client, u32::try_from(end).unwrap_or(u32::MAX));
     }
 
     /// Forgets everything.
@@ -183,7 +153,13 @@ impl Index {
     /// How many runs are held: the measure of the index's memory.
     #[must_use]
     pub fn runs(&self) -> usize {
-        self.clients.values().map(Vec::len).sum()
+        self.runs.len()
+    }
+
+    /// What stands at each clock.
+    #[cfg(test)]
+    pub(super) fn runs_held(&self) -> &Runs {
+        &self.runs
     }
 
     fn resolve<'a>(&'a self, update: &'a Update, past: &'a dyn Past) -> Result<News<'a>, Refusal> {
@@ -193,13 +169,11 @@ impl Index {
             index: self,
             past,
             client,
-            start: start as u32,
             clock: start as u32,
-            runs: Vec::new(),
             types: Vec::new(),
             slots: Vec::new(),
             keys: BTreeMap::new(),
-            order: self.order.draft(),
+            order: Draft::new(&self.runs, client, start as u32),
         };
         for item in update.structs() {
             news.add(&item)?;
@@ -213,10 +187,8 @@ struct News<'a> {
     index: &'a Index,
     past: &'a dyn Past,
     client: u64,
-    start: u32,
     /// The clock of the struct being read.
     clock: u32,
-    runs: Vec<Run>,
     types: Vec<Type>,
     slots: Vec<Rule>,
     keys: BTreeMap<(u32, &'a str), u32>,
@@ -226,8 +198,8 @@ struct News<'a> {
 impl<'a> News<'a> {
     fn fit(self, client: Option<u64>) -> Fit {
         let keys = self.keys.into_iter().map(|((parent, key), slot)| (parent, key.into(), slot)).collect();
-        let order = self.order.changes();
-        Fit { client, on: self.index.turn, runs: self.runs, types: self.types, slots: self.slots, keys, order }
+        let added = self.order.added();
+        Fit { client, on: self.index.turn, added, types: self.types, slots: self.slots, keys }
     }
 
     fn add(&mut self, item: &Struct<'a>) -> Result<(), Refusal> {
@@ -243,12 +215,11 @@ impl<'a> News<'a> {
             _ => return Err(Refusal::Content(clock)),
         };
         let id = Id { client: self.client, clock: self.clock };
-        let new = order::New { id, len: item.len, origin: item.origin, right: item.right };
-        if !self.order.place(slot, new, self.past) {
+        let new = New { id, len: item.len, slot, made, origin: item.origin, right: item.right };
+        if !self.order.place(new, self.past) {
             return Err(Refusal::Order(clock));
         }
         self.clock += item.len;
-        push_run(&mut self.runs, Run { end: self.clock, slot, made });
         Ok(())
     }
 
@@ -311,25 +282,13 @@ impl<'a> News<'a> {
     }
 
     /// The run at a clock that is in the past or earlier in this update.
-    fn run(&self, id: Id) -> Result<Run, Refusal> {
+    fn run(&self, id: Id) -> Result<&Run, Refusal> {
         let outside = Refusal::Outside { client: id.client, clock: id.clock.into() };
         let own = id.client == self.client;
         let reach = if own { u64::from(self.clock) } else { self.past.end(id.client) };
         if u64::from(id.clock) >= reach {
             return Err(outside);
         }
-        let runs = if own && id.clock >= self.start {
-            self.runs.as_slice()
-        } else {
-            self.index.clients.get(&id.client).map(Vec::as_slice).unwrap_or_default()
-        };
-        runs.get(runs.partition_point(|run| run.end <= id.clock)).copied().ok_or(outside)
-    }
-}
-
-fn push_run(runs: &mut Vec<Run>, run: Run) {
-    match runs.last_mut() {
-        Some(last) if last.slot == run.slot && last.made == NO_TYPE && run.made == NO_TYPE => last.end = run.end,
-        _ => runs.push(run),
+        self.order.find(id).map(|(_, run)| run).ok_or(outside)
     }
 }

@@ -12,196 +12,164 @@
 use std::collections::BTreeMap;
 
 use super::index::Past;
+use super::runs::{self, Added, Run, Runs};
 use super::structs::Id;
-
-/// Stands before everything in its slot; no client has this number.
-const HEAD: Id = Id { client: u64::MAX, clock: 0 };
-
-/// Items of one client that follow each other in clock and place, each written behind the one before.
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    end: u32,
-    /// The left neighbour that the first one names.
-    origin: Option<Id>,
-    /// The right neighbour that all of them name.
-    right: Option<Id>,
-    /// The first item of the piece that stands behind this one now.
-    next: Option<Id>,
-}
-
-/// By slot and first item.
-type Pieces = BTreeMap<(u32, Id), Piece>;
-
-kept!(Piece { end, origin, right, next });
-kept!(Order { pieces });
-
-/// Where everything that was taken in stands.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Order {
-    pieces: Pieces,
-}
 
 /// An item, or several of one client in a row, each written behind the one before.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct New {
     pub(super) id: Id,
     pub(super) len: u32,
+    pub(super) slot: u32,
+    /// The shared type that it makes, or [`runs::NO_TYPE`].
+    pub(super) made: u32,
     pub(super) origin: Option<Id>,
     pub(super) right: Option<Id>,
 }
 
-impl New {
-    /// Whether it goes on where a piece that begins at `id` ends, before the same right neighbour.
-    fn follows(&self, id: Id, piece: &Piece) -> bool {
-        self.id == Id { clock: piece.end, ..id }
-            && self.origin == Some(Id { clock: piece.end - 1, ..id })
-            && self.right == piece.right
-    }
-}
-
-/// What an update changes of an order.
-#[derive(Debug)]
-pub(super) struct Changes(Pieces);
-
-/// An order with what an update adds, while it is read.
+/// An order with what an update of one client adds, while it is read.
 pub(super) struct Draft<'a> {
-    order: &'a Order,
-    changed: Pieces,
+    known: &'a Runs,
+    client: u64,
+    /// The first clock of the update.
+    start: u32,
+    added: Added,
     /// How far each client reaches in the past, as far as it was asked.
     seen: BTreeMap<u64, u64>,
     /// By slot, how far each client reaches in what the author of the items placed last must have had.
     had: BTreeMap<u32, BTreeMap<u64, u32>>,
+    /// The added runs by slot and first clock, and how many of them stand there.
+    by_slot: (BTreeMap<(u32, u32), usize>, usize),
 }
 
-impl Order {
-    pub(super) fn draft(&self) -> Draft<'_> {
-        Draft { order: self, changed: Pieces::new(), seen: BTreeMap::new(), had: BTreeMap::new() }
-    }
-
-    /// Takes in what a draft of this order changed.
-    pub(super) fn take(&mut self, changes: Changes) {
-        self.pieces.extend(changes.0);
-    }
-
-    /// Forgets the items of a client in a slot from the clock `end` on. Costs follow what stands in the slot. What names
-    /// one of them has to be forgotten too before anything more is placed.
-    pub(super) fn cut(&mut self, slot: u32, client: u64, end: u32) {
-        let gone = |id: &Id| id.client == client && id.clock >= end;
-        let mut at = Some(HEAD);
-        while let Some(id) = at
-            && let Some(Piece { mut next, .. }) = self.pieces.get(&(slot, id)).copied()
-        {
-            while let Some(behind) = next.filter(gone) {
-                next = self.pieces.remove(&(slot, behind)).and_then(|piece| piece.next);
-            }
-            if let Some(piece) = self.pieces.get_mut(&(slot, id)) {
-                piece.next = next;
-                if id.client == client {
-                    piece.end = piece.end.min(end);
-                }
-            }
-            at = next;
-        }
-    }
+/// Items that stand behind each other as they were written.
+struct Piece {
+    end: u32,
+    origin: Option<Id>,
+    right: Option<Id>,
+    /// What stands behind them.
+    next: Option<Id>,
 }
 
-impl Draft<'_> {
-    pub(super) fn changes(self) -> Changes {
-        Changes(self.changed)
+impl<'a> Draft<'a> {
+    pub(super) fn new(known: &'a Runs, client: u64, start: u32) -> Self {
+        let (added, seen, had, by_slot) = Default::default();
+        Self { known, client, start, added, seen, had, by_slot }
+    }
+
+    pub(super) fn added(self) -> Added {
+        self.added
+    }
+
+    /// The run that an item is in, and where it begins.
+    pub(super) fn find(&self, id: Id) -> Option<(u32, &Run)> {
+        if self.is_added(id) { runs::find(&self.added.runs, self.start, id.clock) } else { self.known.find(id) }
     }
 
     /// Puts an item where every document library puts it; whether it may stand there. What it names must stand in the slot, or
     /// it may not. Costs follow what others put between the neighbours, except for who types on behind what it typed last.
-    pub(super) fn place(&mut self, slot: u32, new: New, past: &dyn Past) -> bool {
-        let named = new.origin.unwrap_or(HEAD);
-        let found = self.piece(slot, named);
-        // Its author must have had no more than for the item before it, and there nothing stood between.
-        let goes_on = found.is_some_and(|(id, piece)| new.follows(id, &piece));
-        let Some(origin) = self.end_piece(slot, named, found) else { return false };
-        if !goes_on && !self.stood_beside(slot, origin.1.next, new, past) {
+    pub(super) fn place(&mut self, new: New, past: &dyn Past) -> bool {
+        let (next, goes_on) = match new.origin {
+            None => (self.first(new.slot), false),
+            Some(id) => {
+                let Some((_, run)) = self.find(id).filter(|(_, run)| run.slot == new.slot) else { return false };
+                // Its author must have had no more than for the item before it, and there nothing stood between.
+                let goes_on = new.id.clock == run.end && run.goes_on(self.client, new.slot, new.origin, new.right);
+                (self.next(id, run), goes_on)
+            }
+        };
+        if !goes_on && !self.stood_beside(next, new, past) {
             return false;
         }
-        let Some(left) = self.sort_in(slot, origin, new) else { return false };
-        self.link(slot, left, new);
+        let Some((left, next)) = self.sort_in(next, new) else { return false };
+        self.link(left, next, new);
         true
+    }
+
+    fn is_added(&self, id: Id) -> bool {
+        id.client == self.client && id.clock >= self.start
+    }
+
+    fn first(&self, slot: u32) -> Option<Id> {
+        let changed = self.added.nexts.get(&runs::head(slot));
+        changed.copied().unwrap_or_else(|| self.known.first(slot))
+    }
+
+    /// What stands behind an item of a run.
+    fn next(&self, id: Id, run: &Run) -> Option<Id> {
+        if self.is_added(id) && id.clock + 1 == run.end {
+            return run.next;
+        }
+        self.added.nexts.get(&id).copied().unwrap_or_else(|| self.known.next(id, run))
+    }
+
+    /// The piece that begins with an item.
+    fn piece(&self, id: Id) -> Option<Piece> {
+        let (start, run) = self.find(id)?;
+        let origin = if id.clock == start { run.origin } else { Some(Id { clock: id.clock - 1, ..id }) };
+        let known = self.known.last(id, run);
+        let last = self.added.nexts.range(id..known).next().map_or(known, |(last, _)| *last);
+        Some(Piece { end: last.clock + 1, origin, right: run.right, next: self.next(last, run) })
     }
 
     /// Whether the right neighbour stands at `next` or behind it, and before it nothing that the author must have had.
-    fn stood_beside(&mut self, slot: u32, next: Option<Id>, new: New, past: &dyn Past) -> bool {
+    fn stood_beside(&mut self, next: Option<Id>, new: New, past: &dyn Past) -> bool {
         let mut at = next;
         while at != new.right {
-            let Some(id) = at.filter(|id| !self.had(slot, new, *id, past)) else { return false };
-            at = self.begun(slot, id).and_then(|piece| piece.next);
+            let Some(id) = at.filter(|id| !self.had(new, *id, past)) else { return false };
+            at = self.piece(id).and_then(|piece| piece.next);
         }
         true
     }
 
-    /// The piece that an item is in.
-    fn piece(&self, slot: u32, id: Id) -> Option<(Id, Piece)> {
-        fn last(pieces: &Pieces, slot: u32, id: Id) -> Option<(Id, Piece)> {
-            let (&(of, begin), piece) = pieces.range(..=(slot, id)).next_back()?;
-            (of == slot && begin.client == id.client).then_some((begin, *piece))
-        }
-        let found = match (last(&self.order.pieces, slot, id), last(&self.changed, slot, id)) {
-            (Some(known), Some(changed)) if known.0 > changed.0 => known,
-            (known, changed) => changed.or(known)?,
-        };
-        (id.clock < found.1.end).then_some(found)
-    }
-
-    /// Cuts the piece that an item was found in behind the item, and gives what ends with it now.
-    fn end_piece(&mut self, slot: u32, last: Id, found: Option<(Id, Piece)>) -> Option<(Id, Piece)> {
-        let empty = Piece { end: 1, origin: None, right: None, next: None };
-        let (id, piece) = found.or_else(|| (last == HEAD).then_some((HEAD, empty)))?;
-        let end = last.clock + 1;
-        if end == piece.end {
-            return Some((id, piece));
-        }
-        let rest = Id { clock: end, ..id };
-        let ended = Piece { end, next: Some(rest), ..piece };
-        self.changed.insert((slot, rest), Piece { origin: Some(last), ..piece });
-        self.changed.insert((slot, id), ended);
-        Some((id, ended))
-    }
-
-    /// A piece by its first item.
-    fn begun(&self, slot: u32, id: Id) -> Option<&Piece> {
-        self.changed.get(&(slot, id)).or_else(|| self.order.pieces.get(&(slot, id)))
-    }
-
     /// Whether the author of an item must have had another one in the same slot.
-    fn had(&mut self, slot: u32, new: New, other: Id, past: &dyn Past) -> bool {
+    fn had(&mut self, new: New, other: Id, past: &dyn Past) -> bool {
         if other.client == new.id.client {
             return true;
         }
         if *self.seen.entry(other.client).or_insert_with(|| past.end(other.client)) <= other.clock.into() {
             return false;
         }
-        let had = self.had.entry(slot).or_default();
+        self.sort_by_slot();
+        let runs = &self.added.runs;
+        let had = self.had.entry(new.slot).or_default();
         let own = new.id.clock.checked_sub(1).map(|clock| Id { clock, ..new.id });
         let mut named: Vec<Id> = [own, new.origin, new.right].into_iter().flatten().collect();
         while let Some(id) = named.pop() {
             let reach = had.entry(id.client).or_default();
             if id.clock >= *reach {
                 let from = std::mem::replace(reach, id.clock + 1);
-                let range = (slot, Id { clock: from, ..id })..=(slot, id);
-                let pieces = self.order.pieces.range(range.clone()).chain(self.changed.range(range));
-                named.extend(pieces.flat_map(|(_, piece)| [piece.origin, piece.right]).flatten());
+                let written = self.known.written(new.slot, id.client, from, id.clock);
+                named.extend(written.flat_map(|run| [run.origin, run.right]).flatten());
+                if id.client == self.client {
+                    let added = self.by_slot.0.range((new.slot, from)..=(new.slot, id.clock));
+                    named.extend(added.flat_map(|(_, at)| [runs[*at].origin, runs[*at].right]).flatten());
+                }
             }
         }
         had.get(&other.client).is_some_and(|reach| other.clock < *reach)
     }
 
-    /// The piece behind which an item comes, by the scan of Yjs 13.6 (`Item.integrate`).
-    fn sort_in(&self, slot: u32, origin: (Id, Piece), new: New) -> Option<(Id, Piece)> {
-        let mut left = origin;
+    fn sort_by_slot(&mut self) {
+        let (by_slot, looked_at) = &mut self.by_slot;
+        let runs = &self.added.runs;
+        for at in *looked_at..runs.len() {
+            let begin = at.checked_sub(1).map_or(self.start, |before| runs[before].end);
+            by_slot.insert((runs[at].slot, begin), at);
+        }
+        *looked_at = runs.len();
+    }
+
+    /// Behind what an item comes, and what stands behind that, by the scan of Yjs 13.6 (`Item.integrate`).
+    fn sort_in(&self, next: Option<Id>, new: New) -> Option<(Id, Option<Id>)> {
+        let mut left = (new.origin.unwrap_or(runs::head(new.slot)), next);
         let mut scanned: BTreeMap<Id, (u32, usize)> = BTreeMap::new();
         // Those scanned from here on may still come behind the item.
         let mut open = 0;
-        let mut at = origin.1.next;
+        let mut at = next;
         while at != new.right {
             let id = at?;
-            let piece = self.begun(slot, id)?;
+            let piece = self.piece(id)?;
             let turn = scanned.len();
             scanned.insert(id, (piece.end, turn));
             let before = |item: Id| {
@@ -218,22 +186,30 @@ impl Draft<'_> {
                 before < open
             };
             if behind {
-                (left, open) = ((id, *piece), turn + 1);
+                (left, open) = ((Id { clock: piece.end - 1, ..id }, piece.next), turn + 1);
             }
             at = piece.next;
         }
         Some(left)
     }
 
-    /// Puts an item behind a piece, or lets the piece go on with it.
-    fn link(&mut self, slot: u32, (left, mut piece): (Id, Piece), new: New) {
-        let New { id, len, origin, right } = new;
-        if new.follows(left, &piece) {
-            piece.end += len;
-        } else {
-            self.changed.insert((slot, id), Piece { end: id.clock + len, origin, right, next: piece.next });
-            piece.next = Some(id);
+    /// Puts an item between two that stand behind each other.
+    fn link(&mut self, left: Id, next: Option<Id>, new: New) {
+        let New { id, len, slot, made, origin, right } = new;
+        let (client, start) = (self.client, self.start);
+        let Added { runs, nexts } = &mut self.added;
+        let run = Run::new(slot, made, (origin, right), id.clock + len, next);
+        // Nobody else can have named what this update adds, so what goes on with it stands right behind it.
+        if let Some(last) = runs.last_mut().filter(|last| last.takes(client, &run)) {
+            last.end = run.end;
+            return;
         }
-        self.changed.insert((slot, left), piece);
+        runs.push(run);
+        let added = left.client == client && left.clock >= start;
+        let at = if added { runs.partition_point(|run| run.end <= left.clock) } else { runs.len() };
+        match runs.get_mut(at).filter(|run| run.end == left.clock + 1) {
+            Some(run) => run.next = Some(id),
+            None => drop(nexts.insert(left, Some(id))),
+        }
     }
 }

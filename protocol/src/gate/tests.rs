@@ -208,16 +208,120 @@ fn parts_are_small_and_valid_in_order() {
 }
 
 #[test]
-fn mutated_bytes_never_panic_and_reencode_alike() {
-    let seed = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1_u64);
-    println!("SEED={seed}");
+fn who_names_a_character_must_have_had_what_its_writer_wrote_before_it() {
+    let text = Content::Text;
+    let mut index = with_note();
+    let others = [beside(id(ALICE, 2), id(ALICE, 3), text("x")), beside(id(ALICE, 3), None, text("y"))];
+    index.insert(index.check(&update(BOB, 0, &others, &[]), BOB, 0, &Reach(vec![(ALICE, 4)])).unwrap());
+    let past = Reach(vec![(ALICE, 4), (BOB, 2)]);
+    let (behind, inside) = (beside(id(BOB, 1), None, text("z")), beside(id(ALICE, 2), id(ALICE, 3), text("w")));
+    index.check(&update(99, 0, &[inside], &[]), 99, 0, &past).unwrap();
+    let both = index.check(&update(99, 0, &[behind, inside], &[]), 99, 0, &past).map(drop);
+    assert_eq!(both, Err(Refusal::Order(1)), "in one update");
+    let before = [behind, beside(None, id(ALICE, 2), text("v")), root("meta", Some("name"), YES)];
+    index.insert(index.check(&update(99, 0, &before, &[]), 99, 0, &past).unwrap());
+    let later = index.check(&update(99, 3, &[inside], &[]), 99, 3, &past).map(drop);
+    assert_eq!(later, Err(Refusal::Order(3)), "and in two, with others in between");
+}
+
+fn random(seed: u64) -> impl FnMut(usize) -> usize {
     let mut state = seed | 1;
-    let mut random = move || {
+    move |below| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state as usize
-    };
+        state as usize % below
+    }
+}
+
+/// Who writes in the notes of [`note`], having seen all of what stood there at some time and what it wrote since.
+struct Writer {
+    client: u64,
+    past: Reach,
+    /// What it wrote: first clock and update.
+    wrote: Vec<(u32, Update)>,
+    /// The value that it set last.
+    value: Option<Id>,
+}
+
+impl Writer {
+    fn next(&self) -> u32 {
+        self.past.end(self.client) as u32
+    }
+
+    /// Writes one or two characters where it sees two stand beside each other, or sets its value.
+    fn write(&mut self, index: &mut Index, mut random: impl FnMut(usize) -> usize) {
+        let next = self.next();
+        let seen: Vec<Id> = index.runs_held().order(NOTES).into_iter().filter(|id| self.sees(*id)).collect();
+        let key = self.client.to_string();
+        let item = match random(4) {
+            0 => match self.value {
+                None => root("meta", Some(&key), YES),
+                value => beside(value, None, YES),
+            },
+            _ => {
+                let at = 1 + random(seen.len());
+                let (text, len) = [("x", 1), ("xy", 2)][random(2)];
+                Struct { len, ..beside(Some(seen[at - 1]), seen.get(at).copied(), Content::Text(text)) }
+            }
+        };
+        self.value = if item.is_text() { self.value } else { id(self.client, next) };
+        let update = update(self.client, next, &[item], &[]);
+        index.insert(index.check(&update, self.client, next.into(), &self.past).unwrap());
+        self.past.0.retain(|(client, _)| *client != self.client);
+        self.past.0.push((self.client, update.clock_range().unwrap().1));
+        self.wrote.push((next, update));
+    }
+
+    fn sees(&self, id: Id) -> bool {
+        self.past.end(id.client) > id.clock.into()
+    }
+}
+
+/// The slot of the characters that [`note`] writes.
+const NOTES: u32 = 2;
+
+#[test]
+fn after_a_cut_everything_is_as_if_what_was_cut_had_never_come() {
+    let first = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1_u64);
+    println!("SEED={first}");
+    for seed in first..first + 500 {
+        let mut random = random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut index = with_note();
+        let mut writers = [BOB, BOB + 1].map(|client| Writer {
+            client,
+            past: Reach(vec![(ALICE, 4)]),
+            wrote: Vec::new(),
+            value: None,
+        });
+        writers.iter_mut().for_each(|writer| writer.write(&mut index, |_| 0));
+        for _ in 0..random(6) {
+            writers[random(2)].write(&mut index, &mut random);
+            let [a, b] = &writers;
+            let ends = vec![(ALICE, 4), (a.client, a.next().into()), (b.client, b.next().into())];
+            writers.iter_mut().for_each(|writer| writer.past = Reach(ends.clone()));
+        }
+        let (mut without, [cut, kept]) =
+            (index.clone(), writers.each_ref().map(|writer| (writer.next(), writer.wrote.len())));
+        for _ in 0..random(12) {
+            writers[random(2)].write(&mut index, &mut random);
+        }
+        let mut past = Reach(vec![(ALICE, 4), (BOB, cut.0.into()), (BOB + 1, kept.0.into())]);
+        for (start, update) in &writers[1].wrote[kept.1..] {
+            without.insert(without.check(update, BOB + 1, u64::from(*start), &past).unwrap());
+            past.0[2].1 = update.clock_range().unwrap().1;
+        }
+        index.cut(BOB, cut.0.into());
+        assert_eq!(format!("{:?}", index.runs_held()), format!("{:?}", without.runs_held()), "seed {seed}");
+    }
+}
+
+#[test]
+fn mutated_bytes_never_panic_and_reencode_alike() {
+    let seed = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1_u64);
+    println!("SEED={seed}");
+    let mut random = random(seed);
+    let mut random = move || random(usize::MAX);
     let index = with_note();
     let base = bytes(
         BOB,
