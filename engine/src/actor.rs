@@ -61,6 +61,8 @@ use secrecy::Secrecy;
 const STATE_EVERY_MS: u64 = 100;
 /// The actor looks around at least this often.
 const TICK_MS: u64 = 250;
+/// The engine's own document follows this long after what windows were sent.
+const FOLD_AFTER_MS: u64 = 50;
 
 /// What the handle asks of the actor.
 pub(crate) enum Command {
@@ -87,6 +89,8 @@ struct Room {
     /// What is to be committed together, and when.
     gathered: Batch,
     commit_due: Option<u64>,
+    /// When the engine's own document takes in what windows were sent.
+    fold_due: Option<u64>,
     /// When a failed commit is tried again.
     retry_at: Option<u64>,
     /// Commits so far, and the one that carries what failed before it: those in between prove nothing.
@@ -264,6 +268,7 @@ impl Actor {
                 r.heads_due,
                 r.near.next_due(),
                 r.commit_due,
+                r.fold_due,
                 r.retry_at,
                 r.state_due,
                 r.secrecy.next_due(),
@@ -302,7 +307,7 @@ impl Actor {
     }
 
     fn room(&mut self, id: &WorkspaceId) -> Result<&mut Room, ApiError> {
-        self.rooms.get_mut(id).ok_or_else(|| ApiError::new("no_such_workspace", "there is no such workspace here"))
+        self.rooms.get_mut(id).ok_or_else(not_here)
     }
 
     /// Runs `change` on a workspace and carries out what follows.
@@ -312,10 +317,7 @@ impl Actor {
         change: impl FnOnce(&mut Workspace, &Store, &DeviceKey, &mut Effects) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         let mut effects = Effects::default();
-        let room = self
-            .rooms
-            .get_mut(id)
-            .ok_or_else(|| ApiError::new("no_such_workspace", "there is no such workspace here"))?;
+        let room = self.rooms.get_mut(id).ok_or_else(not_here)?;
         let result = change(&mut room.space, &self.store, &self.key, &mut effects);
         self.carry_out(id, effects);
         result
@@ -325,12 +327,14 @@ impl Actor {
         let Effects { writes, publish, folded, folds, membership, profiles, versions, keys, rebuilt, gone } = effects;
         let own = !publish.is_empty();
         let workspace = id.to_string();
+        let fold_at = self.now() + FOLD_AFTER_MS;
         self.publish_ops(id, publish);
         let Some(room) = self.rooms.get_mut(id) else { return };
         if folds > 0 || rebuilt {
             room.row.updated_ms = unix_ms();
             room.edits_today.count(unix_ms(), folds);
             room.title_stale = true;
+            room.fold_due.get_or_insert(fold_at);
         }
         if rebuilt {
             let reason = room.space.gone_words(&gone);
@@ -380,6 +384,10 @@ impl Actor {
             let (due, heads, retry, state) = (room.space.next_due(), room.heads_due, room.retry_at, room.state_due);
             let near = room.near.next_due();
             let commit = room.commit_due;
+            if room.fold_due.is_some_and(|at| at <= now) {
+                room.fold_due = None;
+                room.space.document();
+            }
             if retry.is_some_and(|at| at <= now) {
                 room.retry_at = None;
                 self.commit(&id, Vec::new());
@@ -424,6 +432,10 @@ async fn next_event(events: &mut Option<mpsc::Receiver<NetEvent>>) -> Option<Net
         Some(events) => events.recv().await,
         None => std::future::pending().await,
     }
+}
+
+fn not_here() -> ApiError {
+    ApiError::new("no_such_workspace", "there is no such workspace here")
 }
 
 fn store_error(error: StoreError) -> ApiError {

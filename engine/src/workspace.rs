@@ -9,6 +9,7 @@
 mod colors;
 mod folding;
 mod intake;
+mod lagging;
 mod look;
 mod snapshot;
 mod views;
@@ -28,8 +29,9 @@ use crate::event::Shown;
 use crate::store::{Committed, Store, Write};
 
 pub(crate) use colors::{is_color, wished as wished_color};
-pub(crate) use folding::fold;
 pub(crate) use intake::Taken;
+use lagging::Lagging;
+pub(crate) use lagging::fold;
 pub(crate) use look::{Coming, Settled, hashes};
 pub(crate) use views::{Stated, nameless, role_name};
 use writing::{OWN, Writer};
@@ -86,7 +88,7 @@ pub(crate) struct Effects {
 /// One open workspace.
 pub(crate) struct Workspace {
     pub(crate) replica: Replica,
-    pub(crate) document: Document,
+    document: Lagging,
     writers: BTreeMap<u32, Writer>,
     recent: BTreeMap<OpId, Arc<[u8]>>,
     recent_order: std::collections::VecDeque<OpId>,
@@ -97,8 +99,6 @@ pub(crate) struct Workspace {
     pub(crate) dropped: Option<String>,
     /// Pushes by writer that wait for the commit of the first n ops.
     owed: Vec<(u32, u32, u64)>,
-    /// Updates that windows were sent and the document lacks, while ops are taken in.
-    behind: Vec<Vec<u8>>,
     /// While loading: edits that were read and not folded yet.
     unfolded: BTreeMap<OpId, Update>,
     /// While loading: what was folded so far is not what counts.
@@ -120,7 +120,7 @@ impl Workspace {
         let own = Writer::new(session, None);
         Self {
             replica,
-            document,
+            document: Lagging::new(document),
             writers: BTreeMap::from([(OWN, own)]),
             recent: BTreeMap::new(),
             recent_order: std::collections::VecDeque::new(),
@@ -128,7 +128,6 @@ impl Workspace {
             unsaved: Vec::new(),
             dropped: None,
             owed: Vec::new(),
-            behind: Vec::new(),
             unfolded: BTreeMap::new(),
             misfolded: false,
             locked_out: false,
@@ -136,6 +135,11 @@ impl Workspace {
             snapshots: true,
             look: None,
         }
+    }
+
+    /// The document with everything that counts.
+    pub(crate) fn document(&mut self) -> &mut Document {
+        self.document.now()
     }
 
     pub(crate) fn id(&self) -> WorkspaceId {
@@ -155,7 +159,7 @@ impl Workspace {
         for output in out {
             match output {
                 Output::Fold(id) => match self.unfolded.remove(&id).or_else(|| self.replica.take_update(&id)) {
-                    Some(update) => fold(&mut self.document, &update.encode()),
+                    Some(update) => fold(self.document.now(), &update.encode()),
                     None => self.misfolded = true,
                 },
                 Output::Rebuild(_) => self.misfolded = true,
@@ -194,8 +198,7 @@ impl Workspace {
         for update in self.updates(store, &self.replica.fold_order())? {
             fold(&mut document, &update);
         }
-        self.document = document;
-        self.behind.clear();
+        self.document = Lagging::new(document);
         self.fold_gathered();
         self.stated.meta = None;
         self.recolor();
@@ -284,7 +287,7 @@ impl Workspace {
     ) -> u64 {
         let session = LocalSession::new(&self.id(), key, seed);
         let client = session.client();
-        sink.send(DocumentMessage::State(self.document.state_update()));
+        sink.send(DocumentMessage::State(self.document.now().state_update()));
         self.writers.insert(handle, Writer::new(session, Some(sink)));
         client
     }
@@ -303,7 +306,7 @@ impl Workspace {
             self.renew(handle, key);
             if let Some(Writer { sink: Some(sink), session, .. }) = self.writers.get(&handle) {
                 sink.send(DocumentMessage::Reset { client: session.client(), reason: reason.to_owned() });
-                sink.send(DocumentMessage::State(self.document.state_update()));
+                sink.send(DocumentMessage::State(self.document.now().state_update()));
             }
         }
     }

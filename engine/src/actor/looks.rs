@@ -266,7 +266,7 @@ impl Actor {
             Err(error) => return tracing::error!(%error, "the document cannot be rebuilt"),
         };
         if settled == Settled::Holds {
-            let state = room.space.document.state_update();
+            let state = room.space.document().state_update();
             room.space.tell_windows(&DocumentMessage::Update(state));
         } else {
             let message = "What was shown at first is not what the history of this workspace says. The history counts.";

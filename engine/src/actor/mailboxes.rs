@@ -67,8 +67,8 @@ impl Actor {
     /// Takes up the relays that members named in the document, under the addresses that they have there, and leaves those
     /// that members removed.
     pub(super) fn follow_named_mailboxes(&mut self, id: &WorkspaceId) {
-        let Some(room) = self.rooms.get(id) else { return };
-        let named = relays::named(&room.space.document.root_json("meta"));
+        let Some(room) = self.rooms.get_mut(id) else { return };
+        let named = relays::named(&room.space.document().root_json("meta"));
         for relay in named.iter().filter(|(_, addr)| addr.is_none()).map(|(relay, _)| relay) {
             self.leave_mailbox(id, relay);
         }
@@ -191,7 +191,7 @@ impl Actor {
     /// Tells all members in the document at which address a relay keeps the workspace, or that it shall no more.
     fn name_mailbox(&mut self, id: &WorkspaceId, relay: &DeviceId, addr: Option<&Multiaddr>) -> Result<(), ApiError> {
         let entry = relays::entry(relay, addr);
-        self.edit(id, |space, _| Ok((vec![space.document.set_meta(&entry)], ())))?;
+        self.edit(id, |space, _| Ok((vec![space.document().set_meta(&entry)], ())))?;
         self.flush(id, u64::MAX);
         Ok(())
     }

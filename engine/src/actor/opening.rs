@@ -95,6 +95,7 @@ impl Actor {
             near: near::Near::default(),
             gathered: Batch::default(),
             commit_due: None,
+            fold_due: None,
             retry_at: None,
             commits: 0,
             carrier: 0,

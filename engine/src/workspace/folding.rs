@@ -10,20 +10,14 @@ use omniscope_protocol::identity::{DeviceId, OpId};
 use omniscope_protocol::op::{Body, Op};
 use omniscope_protocol::replica::Output;
 
+use super::lagging::fold;
 use super::writing::OWN;
 use super::{DocumentMessage, Effects, Workspace};
-use crate::doc::Document;
 use crate::store::{Store, Write};
 
 impl Workspace {
     /// Carries out what follows from ops that were taken in or written.
     pub(crate) fn carry_out(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
-        self.show(out, from, store, effects);
-        self.catch_up();
-    }
-
-    /// Carries out what follows, but leaves the document behind what windows were sent (`catch_up`).
-    pub(super) fn show(&mut self, out: &[Output], from: Option<u32>, store: &Store, effects: &mut Effects) {
         let looked_at = self.is_looked_at();
         let (mut rebuild, mut unlocked) = (false, false);
         let mut last = None;
@@ -123,17 +117,10 @@ impl Workspace {
             sent || *handle == OWN
         });
         if from != Some(OWN) {
-            self.behind.push(update);
+            self.document.put_off(update);
         }
         self.stated.meta = None;
         self.replica.author_of(id)
-    }
-
-    /// Folds what windows were sent.
-    pub(super) fn catch_up(&mut self) {
-        for update in std::mem::take(&mut self.behind) {
-            fold(&mut self.document, &update);
-        }
     }
 
     /// Replaces the document by what counts now; windows go on in new sessions (`reset_windows`).
@@ -149,19 +136,12 @@ impl Workspace {
         let Some(own) = self.writers.get_mut(&OWN) else { return };
         let Some(gathered) = &own.gathered else { return };
         match self.replica.check_own(&own.session, gathered) {
-            Ok(()) => fold(&mut self.document, &gathered.encode()),
+            Ok(()) => fold(self.document.now(), &gathered.encode()),
             Err(refusal) => {
                 tracing::warn!(%refusal, "an edit that was not signed yet builds on what counts no more");
                 own.gathered = None;
                 self.dropped = Some(refusal.to_string());
             }
         }
-    }
-}
-
-pub(crate) fn fold(document: &mut Document, update: &[u8]) {
-    if let Err(error) = document.apply(update) {
-        // The gate and the replica let only what fits through, so this is a defect; the log stays the truth.
-        tracing::error!(%error, "an accepted edit does not fit the document");
     }
 }

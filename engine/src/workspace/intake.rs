@@ -1,5 +1,5 @@
 //! How foreign ops come in: read and their signatures checked side by side where there are many, judged one after the other,
-//! sent to windows before the last of a long answer is judged, and folded when all were: people look at windows.
+//! shown before the last of a long answer is judged.
 //!
 //! Deliberately absent: what an op does (`Replica::receive_op`), and what becomes of whoever sent it (`actor::network`).
 
@@ -65,7 +65,7 @@ impl Workspace {
             (rest, bytes) = (after, (2 * bytes).min(MAX_SHOWN_BYTES));
             // Windows draw these edits while the next are judged. A rebuild is worth doing once, after the last.
             if !rest.is_empty() && !out.iter().any(|o| matches!(o, Output::Rebuild(_) | Output::Reopen)) {
-                self.show(&std::mem::take(&mut out), None, store, effects);
+                self.carry_out(&std::mem::take(&mut out), None, store, effects);
             }
         }
         self.carry_out(&out, None, store, effects);

@@ -16,6 +16,7 @@ use omniscope_protocol::identity::{KeyId, OpId};
 use omniscope_protocol::op::{MAX_OP_BYTES, Sealed};
 use omniscope_protocol::state::{Cutter, Intake};
 
+use super::lagging::Lagging;
 use super::{Workspace, fold};
 use crate::api::ApiError;
 use crate::doc::Document;
@@ -103,7 +104,7 @@ impl Workspace {
         if document_digest(&coming.document.canonical_json()) != coming.said.document {
             return false;
         }
-        self.document = coming.document;
+        self.document = Lagging::new(coming.document);
         self.look = Some(Shown { checkpoint, key, parts: coming.said.parts });
         self.stated.meta = None;
         true
@@ -121,7 +122,7 @@ impl Workspace {
         let before: BTreeSet<OpId> = before.into_iter().collect();
         let since: Vec<OpId> = self.replica.fold_order().into_iter().filter(|id| !before.contains(id)).collect();
         for update in self.updates(store, &since)? {
-            fold(&mut self.document, &update);
+            fold(self.document.now(), &update);
         }
         self.stated.meta = None;
         self.recolor();

@@ -35,7 +35,7 @@ impl Workspace {
             return None;
         }
         let mut w = Writer::new();
-        w.bytes(&self.replica.keep()?).bytes(&self.document.state_update());
+        w.bytes(&self.replica.keep()?).bytes(&self.document.now().state_update());
         self.snapshot_at = self.replica.len();
         Some(Write::Snapshot { workspace: self.id().0, ops: self.snapshot_at as u64, bytes: w.into_bytes().into() })
     }
@@ -66,7 +66,7 @@ impl Workspace {
         };
         let mut space = Self::new(replica, key, seed);
         space.snapshot_at = space.replica.len();
-        if let Err(error) = space.document.apply(document) {
+        if let Err(error) = space.document().apply(document) {
             tracing::warn!(%error, "a snapshot's document cannot be read");
             return None;
         }

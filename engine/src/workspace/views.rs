@@ -47,9 +47,9 @@ pub(crate) fn role_name(role: Role) -> &'static str {
 impl Workspace {
     /// The name and description in the document.
     pub(crate) fn title(&mut self) -> (String, String) {
-        let document = &self.document;
+        let document = &mut self.document;
         let meta = self.stated.meta.get_or_insert_with(|| {
-            let meta = document.root_json("meta");
+            let meta = document.now().root_json("meta");
             let text = |key: &str, max: usize| {
                 let text = meta.get(key).and_then(Value::as_str).unwrap_or_default();
                 text.chars().take(max).collect::<String>()

@@ -8,6 +8,7 @@ use omniscope_protocol::identity::{DeviceId, DeviceKey, KeyId, OpId};
 use omniscope_protocol::op::Part;
 use omniscope_protocol::replica::{AuthorError, LocalSession, Output, Replica, Saying};
 
+use super::lagging::Lagging;
 use super::{DocumentMessage, DocumentSink, Effects, Workspace};
 use crate::api::ApiError;
 use crate::doc::Document;
@@ -207,7 +208,7 @@ impl Workspace {
         if let Some(Writer { sink: Some(sink), session, .. }) = self.writers.get(&handle) {
             sink.send(DocumentMessage::Refused { code: code.to_owned(), message: message.to_owned() });
             sink.send(DocumentMessage::Reset { client: session.client(), reason: message.to_owned() });
-            sink.send(DocumentMessage::State(self.document.state_update()));
+            sink.send(DocumentMessage::State(self.document.now().state_update()));
         }
     }
 
@@ -222,7 +223,7 @@ impl Workspace {
             writer.session = LocalSession::new(&workspace, key, seed);
             writer.gathered = None;
             if handle == OWN {
-                self.document = Document::new(writer.session.client());
+                self.document = Lagging::new(Document::new(writer.session.client()));
             }
         }
     }

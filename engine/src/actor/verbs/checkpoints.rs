@@ -10,7 +10,7 @@ use omniscope_protocol::op::{Body, MAX_STATE_PARTS, Op};
 use omniscope_protocol::replica::Saying;
 use serde_json::{Value, json};
 
-use super::super::Actor;
+use super::super::{Actor, not_here};
 use crate::api::{ApiError, rfc3339};
 use crate::doc::Document;
 use crate::store::Store;
@@ -21,8 +21,8 @@ impl Actor {
         self.require(id, Role::Owner)?;
         // What is said next is sealed under the key that is in order now.
         self.begin_epoch(id, false)?;
-        let key = self.room(id)?.space.replica.epoch_key();
-        let space = &self.rooms[id].space;
+        let space = &mut self.rooms.get_mut(id).ok_or_else(not_here)?.space;
+        let key = space.replica.epoch_key();
         let parts = match &key {
             Some(key) => space.state_parts(&self.store, &space.replica.state_now(), &key.id())?,
             None => Vec::new(),
@@ -40,11 +40,10 @@ impl Actor {
 
     /// Works out once more what the newest checkpoint is about, and compares.
     pub(super) fn audit(&mut self, id: &WorkspaceId) -> Result<Value, ApiError> {
-        let space = &self.room(id)?.space;
+        let space = &mut self.rooms.get_mut(id).ok_or_else(not_here)?.space;
         let Some(newest) = space.replica.checkpoints().next_back() else {
             return Ok(json!({"checkpoint": null, "holds": null}));
         };
-        let space = &self.rooms[id].space;
         let damaged = || ApiError::new("log_damaged", "the checkpoint cannot be read from this computer's database");
         let bytes = space.op_bytes(&self.store, &[newest]).pop().ok_or_else(damaged)?;
         let op = Op::decode_trusted(&bytes).map_err(|_| damaged())?;
@@ -68,9 +67,9 @@ impl Actor {
 }
 
 /// The digest of the document that some edits make up.
-fn digest_of(space: &Workspace, store: &Store, folds: &[OpId]) -> Result<[u8; 32], ApiError> {
+fn digest_of(space: &mut Workspace, store: &Store, folds: &[OpId]) -> Result<[u8; 32], ApiError> {
     if !space.is_looked_at() && folds == space.replica.fold_order() {
-        return Ok(document_digest(&space.document.canonical_json()));
+        return Ok(document_digest(&space.document().canonical_json()));
     }
     let mut document = Document::new(1);
     space.fold_into(&mut document, store, folds)?;

@@ -90,7 +90,7 @@ impl Actor {
                     let mut total = (0, 0, 0, Vec::new());
                     let mut updates = Vec::new();
                     for plan in plans {
-                        let done = space.document.import(plan, ids);
+                        let done = space.document().import(plan, ids);
                         updates.extend(done.updates);
                         total.0 += done.nodes;
                         total.1 += done.edges;
@@ -112,7 +112,10 @@ impl Actor {
                     Some(room) => Some(room.space.as_written(&self.store, &me)?),
                     None => None,
                 };
-                let document = written.as_ref().unwrap_or(&self.room(&id)?.space.document);
+                let document = match &written {
+                    Some(written) => written,
+                    None => self.room(&id)?.space.document(),
+                };
                 let content = match format.as_deref().unwrap_or("json") {
                     "json" => document.canonical_json(),
                     "ga" => pipeline::export::to_galaxy(&document.to_json()),
@@ -124,7 +127,7 @@ impl Actor {
                 let OfWorkspace { workspace, .. } = params(given)?;
                 let id = self.find(&workspace)?;
                 self.flush(&id, u64::MAX);
-                answer(Findings { findings: pipeline::validate::validate(&self.room(&id)?.space.document.to_json()) })
+                answer(Findings { findings: pipeline::validate::validate(&self.room(&id)?.space.document().to_json()) })
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb pipeline.{verb}"))),
         }
@@ -147,7 +150,7 @@ impl Actor {
                 };
                 let name = self.edit(&id, |space, ids| {
                     let name = fresh_id('n', ids);
-                    Ok((vec![space.document.add_node(&name, node).map_err(edit_error)?], name))
+                    Ok((vec![space.document().add_node(&name, node).map_err(edit_error)?], name))
                 })?;
                 Ok(json!({"node": name}))
             }
@@ -161,13 +164,15 @@ impl Actor {
                 };
                 let change = NodeChange { label: asked.label, pos, disabled: asked.disabled, params: asked.params };
                 let node = asked.node;
-                self.edit(&id, |space, _| Ok((vec![space.document.set_node(&node, change).map_err(edit_error)?], ())))?;
+                self.edit(&id, |space, _| {
+                    Ok((vec![space.document().set_node(&node, change).map_err(edit_error)?], ()))
+                })?;
                 Ok(json!({"node": node}))
             }
             "remove" => {
                 let OfNode { workspace, node } = params(given)?;
                 let id = self.editable(&workspace)?;
-                self.edit(&id, |space, _| Ok((vec![space.document.remove_node(&node).map_err(edit_error)?], ())))?;
+                self.edit(&id, |space, _| Ok((vec![space.document().remove_node(&node).map_err(edit_error)?], ())))?;
                 Ok(json!({"node": node}))
             }
             "note" => {
@@ -180,7 +185,9 @@ impl Actor {
                 }
                 let Note { workspace, node, text } = params(given)?;
                 let id = self.editable(&workspace)?;
-                self.edit(&id, |space, _| Ok((vec![space.document.set_note(&node, &text).map_err(edit_error)?], ())))?;
+                self.edit(&id, |space, _| {
+                    Ok((vec![space.document().set_note(&node, &text).map_err(edit_error)?], ()))
+                })?;
                 Ok(json!({"node": node}))
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb node.{verb}"))),
@@ -194,7 +201,7 @@ impl Actor {
                 let id = self.editable(&workspace)?;
                 let edge = self.edit(&id, |space, _| {
                     let (edge, update) = space
-                        .document
+                        .document()
                         .add_edge(&source, source_port.as_deref(), &target, target_port.as_deref())
                         .map_err(edit_error)?;
                     Ok((vec![update], edge))
@@ -210,7 +217,7 @@ impl Actor {
                 }
                 let OfEdge { workspace, edge } = params(given)?;
                 let id = self.editable(&workspace)?;
-                self.edit(&id, |space, _| Ok((vec![space.document.remove_edge(&edge).map_err(edit_error)?], ())))?;
+                self.edit(&id, |space, _| Ok((vec![space.document().remove_edge(&edge).map_err(edit_error)?], ())))?;
                 Ok(json!({"edge": edge}))
             }
             _ => Err(ApiError::new("unknown_method", format!("there is no verb edge.{verb}"))),

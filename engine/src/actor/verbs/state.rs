@@ -31,11 +31,11 @@ impl Actor {
             return Err(ApiError::params(format!("expected a patch of at most {MAX_IMPORT_DEPTH} levels")));
         }
         let changed = self.edit(&id, |space, _| {
-            let mut state = space.document.to_json();
+            let mut state = space.document().to_json();
             merge(&mut state, patch);
             import::json::plan(&Json::from_value(&state))
                 .map_err(|e| ApiError::new("not_a_pipeline", format!("the state after the patch: {e}")))?;
-            let restored = space.document.restore(&state);
+            let restored = space.document().restore(&state);
             Ok((restored.updates, restored.changes))
         })?;
         Ok(json!({"changed": changed}))

@@ -61,7 +61,7 @@ impl Actor {
                 let (at, name) = self.version(&id, &version)?;
                 let state = self.with(&id, |space, store, _, _| space.at_version(store, &at))?.to_json();
                 if verb == "show" {
-                    let now = self.room(&id)?.space.document.to_json();
+                    let now = self.room(&id)?.space.document().to_json();
                     let since = serde_json::to_value(Diff::between(&state, &now)).unwrap_or_default();
                     return Ok(json!({"version": at.to_string(), "name": name, "state": state, "since": since}));
                 }
@@ -83,8 +83,8 @@ impl Actor {
     pub(super) fn restore(&mut self, id: &WorkspaceId, mut state: Value) -> Result<Value, ApiError> {
         self.require(id, Role::Editor)?;
         let changed = self.edit(id, |space, _| {
-            relays::stay(space.document.to_json(), &mut state);
-            let restored = space.document.restore(&state);
+            relays::stay(space.document().to_json(), &mut state);
+            let restored = space.document().restore(&state);
             Ok((restored.updates, restored.changes))
         })?;
         self.flush(id, u64::MAX);

@@ -47,7 +47,7 @@ impl Actor {
             "checkpoint" => self.checkpoint(&id),
             "audit" => self.audit(&id),
             "members" => self.members(&id),
-            "state" => Ok(self.room(&id)?.space.document.to_json()),
+            "state" => Ok(self.room(&id)?.space.document().to_json()),
             "persist" => {
                 self.save(&id)?;
                 Ok(json!({"saved": true, "ops": self.room(&id)?.space.replica.len()}))
@@ -90,7 +90,7 @@ impl Actor {
             Ok(())
         })?;
         let fields = meta([("schemaVersion", json!(1)), ("name", json!(name)), ("description", json!(description))]);
-        self.edit(&id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
+        self.edit(&id, |space, _| Ok((vec![space.document().set_meta(&fields)], ())))?;
         self.say_profile(&id);
         self.flush(&id, u64::MAX);
         self.tell(Event::WorkspacesChanged {});
@@ -115,7 +115,7 @@ impl Actor {
         if let Some(description) = description {
             fields.insert("description".into(), json!(description));
         }
-        self.edit(&id, |space, _| Ok((vec![space.document.set_meta(&fields)], ())))?;
+        self.edit(&id, |space, _| Ok((vec![space.document().set_meta(&fields)], ())))?;
         self.flush(&id, u64::MAX);
         self.keep_row(&id);
         answer(self.summary(&id)?)

@@ -68,7 +68,7 @@ impl Ana {
 
     fn edit(&mut self, name: &str) {
         let value = format!("{} {}", self.log.len(), "x".repeat(300));
-        let update = self.space.document.set_meta(&Map::from_iter([(name.to_owned(), json!(value))]));
+        let update = self.space.document().set_meta(&Map::from_iter([(name.to_owned(), json!(value))]));
         self.space.push_own(&[update], 0, Some(30)).unwrap();
         let mut effects = Effects::default();
         self.space.flush(&self.store, &key(1), u64::MAX, 0, &mut effects);
@@ -134,17 +134,17 @@ fn what_an_owner_vouches_for_is_shown_before_the_log_and_holds_once_it_is_there(
     let (mut ben, store) = ben(&ana);
     assert!(show(&mut ben, &checkpoint, &parts));
     assert!(ben.replica.is_empty() && ben.is_looked_at() && ben.snapshot().is_none());
-    assert_eq!(ben.document.canonical_json(), state.canonical_json());
+    assert_eq!(ben.document().canonical_json(), state.canonical_json());
     let window = Window::default();
     ben.open_window(1, &key(2), [5; 32], Box::new(window.clone()));
     hear(&mut ben, &store, &ana.log);
-    assert_eq!(ben.document.canonical_json(), state.canonical_json(), "ops are judged, not folded");
+    assert_eq!(ben.document().canonical_json(), state.canonical_json(), "ops are judged, not folded");
     assert_eq!(window.0.lock().unwrap().len(), 1, "a window hears of none of them");
     assert_eq!(ben.settle_look(&store).unwrap(), Settled::Holds);
-    assert_eq!(ben.document.canonical_json(), ana.space.document.canonical_json(), "what came after is there, too");
+    assert_eq!(ben.document().canonical_json(), ana.space.document().canonical_json(), "what came after is there, too");
     assert!(!ben.is_looked_at());
     ben.rebuild(&store).unwrap();
-    assert_eq!(ben.document.canonical_json(), ana.space.document.canonical_json());
+    assert_eq!(ben.document().canonical_json(), ana.space.document().canonical_json());
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn what_the_log_says_counts_where_an_owner_vouched_for_something_else() {
     assert!(show(&mut ben, &checkpoint, &parts), "nobody can know yet");
     hear(&mut ben, &store, &ana.log);
     assert_eq!(ben.settle_look(&store).unwrap(), Settled::Differs);
-    assert_eq!(ben.document.canonical_json(), ana.space.document.canonical_json());
+    assert_eq!(ben.document().canonical_json(), ana.space.document().canonical_json());
 }
 
 #[test]
