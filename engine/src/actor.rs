@@ -386,7 +386,7 @@ impl Actor {
             let commit = room.commit_due;
             if room.fold_due.is_some_and(|at| at <= now) {
                 room.fold_due = None;
-                room.space.document();
+                room.space.catch_up();
             }
             if retry.is_some_and(|at| at <= now) {
                 room.retry_at = None;

@@ -137,6 +137,11 @@ impl Workspace {
         }
     }
 
+    /// Folds what windows were sent before somebody asks for it.
+    pub(crate) fn catch_up(&mut self) {
+        self.document.now();
+    }
+
     /// The document with everything that counts.
     pub(crate) fn document(&mut self) -> &mut Document {
         self.document.now()

@@ -201,6 +201,7 @@ impl<'a> Draft<'a> {
         let run = Run::new(slot, made, (origin, right), id.clock + len, next);
         // Nobody else can have named what this update adds, so what goes on with it stands right behind it.
         if let Some(last) = runs.last_mut().filter(|last| last.takes(client, &run)) {
+            debug_assert_eq!(Some(left), origin);
             last.end = run.end;
             return;
         }
